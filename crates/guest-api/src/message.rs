@@ -1,0 +1,304 @@
+//! The messages, apart from how they travel.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, Ipv6Addr},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// Version of these messages; a host refuses a guest that speaks another.
+pub const PROTOCOL: u32 = 1;
+
+/// Everything `init` needs to turn an image into a running machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunConfig {
+    pub hostname: String,
+    /// Further names of the machine's own private address in `/etc/hosts`.
+    pub host_aliases: Vec<String>,
+    pub network: GuestNetwork,
+    pub dns: GuestDns,
+    /// At least one. The machine ends when any of them ends.
+    pub processes: Vec<GuestProcess>,
+    pub files: Vec<GuestFile>,
+    pub mounts: Vec<GuestMount>,
+    /// 0: none.
+    pub swap_mib: u32,
+    /// Nanoseconds since 1970, right when the message was sent.
+    pub unix_ns: i64,
+    /// Most bytes of output that `init` keeps while the host does not read.
+    pub log_buffer_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuestNetwork {
+    /// The machine's private address; its prefix length is 112.
+    pub ipv6: Ipv6Addr,
+    pub ipv4: Ipv4Addr,
+    /// Reached on the link although no prefix covers it; default route of IPv4.
+    pub ipv4_gateway: Ipv4Addr,
+    /// Link-local; default route of IPv6.
+    pub ipv6_gateway: Ipv6Addr,
+    pub mtu: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuestDns {
+    pub nameservers: Vec<String>,
+    pub searches: Vec<String>,
+    pub options: Vec<String>,
+}
+
+/// One process, with the image's and the machine's settings already merged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuestProcess {
+    /// Shown in logs when there are several; the process group's name otherwise.
+    pub name: String,
+    /// Program and arguments; a program without `/` is looked up in the PATH of `env`.
+    pub argv: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    /// `user[:group]` by name or number, resolved against the image's passwd and group files.
+    pub user: String,
+    pub working_dir: String,
+    pub tty: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuestFile {
+    /// Absolute; missing parents are made.
+    pub path: String,
+    pub mode: u32,
+    /// base64.
+    pub content: String,
+}
+
+/// A disk to mount.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuestMount {
+    /// Serial of the virtio disk.
+    pub serial: String,
+    pub path: String,
+}
+
+/// Disks are told apart by their virtio serial.
+pub mod serial {
+    /// The image, read-only (EROFS).
+    pub const IMAGE: &str = "roost-image";
+    /// The writable upper half of the root (ext4).
+    pub const SCRATCH: &str = "roost-scratch";
+}
+
+/// Host to guest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum HostMessage {
+    /// Opens a session; everything of older sessions is void. `acked_log` is the last log
+    /// sequence that the host has on disk.
+    Hello {
+        session: u64,
+        protocol: u32,
+        unix_ns: i64,
+        acked_log: u64,
+    },
+    Configure {
+        config: Box<RunConfig>,
+    },
+    /// Log records up to and including `seq` are on the host's disk.
+    AckLog {
+        seq: u64,
+    },
+    /// The exit report is on the host's disk: the guest may power off.
+    AckExit,
+    SetClock {
+        unix_ns: i64,
+    },
+    /// Signal to the main process (a number); no answer.
+    Signal {
+        signal: i32,
+    },
+    /// Signal, then SIGKILL after the timeout; answered by `Exited`.
+    Stop {
+        signal: i32,
+        timeout_ms: u64,
+    },
+    Exec {
+        exec: u32,
+        request: ExecRequest,
+    },
+    /// base64. An empty chunk closes stdin.
+    ExecInput {
+        exec: u32,
+        data: String,
+    },
+    ExecResize {
+        exec: u32,
+        rows: u16,
+        cols: u16,
+    },
+    ExecSignal {
+        exec: u32,
+        signal: i32,
+    },
+    /// Answered by `Listeners` with the same `id`.
+    ListListeners {
+        id: u32,
+    },
+    /// Answered by `Processes` with the same `id`.
+    ListProcesses {
+        id: u32,
+    },
+    /// Flush file systems; answered by `Synced`.
+    Sync {
+        id: u32,
+    },
+}
+
+/// Guest to host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum GuestMessage {
+    /// Answer to `Hello`.
+    Hello {
+        session: u64,
+        protocol: u32,
+        boot_id: String,
+        kernel: String,
+        phase: Phase,
+    },
+    /// The processes run.
+    Started {
+        pid: i32,
+    },
+    /// The machine could not be set up; it powers off once acknowledged (`AckExit`).
+    SetupFailed {
+        reason: String,
+    },
+    Log {
+        record: LogRecord,
+    },
+    /// Records were dropped because nobody read them in time.
+    LogDropped {
+        first_seq: u64,
+        count: u64,
+        bytes: u64,
+    },
+    /// Sent again in every session until acknowledged.
+    Exited {
+        report: ExitReport,
+    },
+    ExecStarted {
+        exec: u32,
+        pid: i32,
+    },
+    /// base64.
+    ExecOutput {
+        exec: u32,
+        stream: LogStream,
+        data: String,
+    },
+    ExecExited {
+        exec: u32,
+        code: i32,
+        signal: i32,
+    },
+    ExecFailed {
+        exec: u32,
+        reason: String,
+    },
+    Listeners {
+        id: u32,
+        listeners: Vec<Listener>,
+    },
+    Processes {
+        id: u32,
+        processes: Vec<ProcessInfo>,
+    },
+    Synced {
+        id: u32,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Booted; waits for `Configure`.
+    Unconfigured,
+    Running,
+    /// The main process ended; waits for `AckExit`.
+    Exited,
+}
+
+/// One line (or one piece of an overlong line) of output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogRecord {
+    /// Starts at 1 in each boot, without gaps.
+    pub seq: u64,
+    pub unix_ns: i64,
+    pub stream: LogStream,
+    /// Name of the process, or `init`.
+    pub process: String,
+    /// Without the newline; bytes that are not UTF-8 are replaced.
+    pub line: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogStream {
+    Stdout,
+    Stderr,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExitReport {
+    /// Name of the process that ended first.
+    pub process: String,
+    /// -1 when a signal ended it.
+    pub code: i32,
+    /// -1 when it ended by itself.
+    pub signal: i32,
+    pub oom_killed: bool,
+    /// `Stop` came before the exit.
+    pub requested: bool,
+    pub unix_ns: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecRequest {
+    pub argv: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    /// The main process's user when absent.
+    pub user: Option<String>,
+    pub working_dir: Option<String>,
+    pub tty: Option<TerminalSize>,
+    /// 0: no limit.
+    pub timeout_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    pub rows: u16,
+    pub cols: u16,
+}
+
+/// A listening socket in the guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// Textual address, such as `0.0.0.0`, `127.0.0.1` or `::`.
+    pub address: String,
+    pub port: u16,
+    pub pid: i32,
+    pub command: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProcessInfo {
+    pub pid: i32,
+    pub ppid: i32,
+    pub command: String,
+    pub state: String,
+    pub rss_bytes: u64,
+    pub cpu_ms: u64,
+    pub start_unix_ns: i64,
+}

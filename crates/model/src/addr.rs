@@ -1,0 +1,95 @@
+//! Addresses on the private network (6PN).
+//!
+//! `fdaa:<network 32 bits>:<host 32 bits>:<machine 32 bits>::/112` belongs to one machine; the
+//! machine itself answers on the `…:2` of its prefix.
+
+use std::{fmt, net::Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+/// First 16 bits of every private address.
+pub const PREFIX: u16 = 0xfdaa;
+
+/// Where `.internal` DNS answers in every guest.
+pub const DNS: Ipv6Addr = Ipv6Addr::new(PREFIX, 0, 0, 0, 0, 0, 0, 3);
+
+/// Last 16 bits of the address that a machine answers on.
+const MACHINE_SUFFIX: u16 = 2;
+
+/// A private network; packets never cross from one to another. 0 is reserved for the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NetworkId(pub u32);
+
+impl NetworkId {
+    /// The first address of the network's /48.
+    pub fn prefix(self) -> Ipv6Addr {
+        let [hi, lo] = halves(self.0);
+        Ipv6Addr::new(PREFIX, hi, lo, 0, 0, 0, 0, 0)
+    }
+}
+
+impl fmt::Display for NetworkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The parts of a machine's private address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MachineAddress {
+    pub network: NetworkId,
+    /// Number of the host within the platform.
+    pub host: u32,
+    /// Number of the machine within the host.
+    pub machine: u32,
+}
+
+impl MachineAddress {
+    /// The address that the machine answers on.
+    pub fn ip(self) -> Ipv6Addr {
+        self.with_suffix(MACHINE_SUFFIX)
+    }
+
+    /// The first address of the machine's /112.
+    pub fn prefix(self) -> Ipv6Addr {
+        self.with_suffix(0)
+    }
+
+    fn with_suffix(self, suffix: u16) -> Ipv6Addr {
+        let ([n1, n2], [h1, h2], [m1, m2]) =
+            (halves(self.network.0), halves(self.host), halves(self.machine));
+        Ipv6Addr::new(PREFIX, n1, n2, h1, h2, m1, m2, suffix)
+    }
+
+    /// The machine that an address belongs to; `None` outside the private network.
+    pub fn of(ip: Ipv6Addr) -> Option<Self> {
+        let [prefix, n1, n2, h1, h2, m1, m2, _] = ip.segments();
+        (prefix == PREFIX).then_some(Self {
+            network: NetworkId(join(n1, n2)),
+            host: join(h1, h2),
+            machine: join(m1, m2),
+        })
+    }
+}
+
+fn halves(n: u32) -> [u16; 2] {
+    [(n >> 16) as u16, n as u16]
+}
+
+fn join(hi: u16, lo: u16) -> u32 {
+    u32::from(hi) << 16 | u32::from(lo)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_round_trips() {
+        let address = MachineAddress { network: NetworkId(0x18), host: 0x0a7b_007d, machine: 9 };
+        assert_eq!(address.ip().to_string(), "fdaa:0:18:a7b:7d:0:9:2");
+        assert_eq!(MachineAddress::of(address.ip()), Some(address));
+        assert_eq!(MachineAddress::of(Ipv6Addr::LOCALHOST), None);
+    }
+}

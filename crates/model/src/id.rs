@@ -1,0 +1,174 @@
+//! Identifiers: each a newtype, so that one cannot be passed for another.
+
+use std::{fmt, str::FromStr};
+
+use rand::RngCore;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+/// Why a text is not an identifier of the kind asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid {kind} \"{value}\": {reason}")]
+pub struct InvalidId {
+    pub kind: &'static str,
+    pub value: String,
+    pub reason: &'static str,
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $check:path) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(s: &str) -> Result<Self, InvalidId> {
+                $check(s).map_err(|reason| InvalidId { kind: $kind, value: s.to_owned(), reason })?;
+                Ok(Self(s.to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(s: String) -> Result<Self, InvalidId> {
+                s.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// Name of an app, unique on the platform and a DNS label: `<app>.<base domain>`.
+    AppName,
+    "app name",
+    check_dns_label
+);
+text_id!(
+    /// Id of a machine: 14 lower-case hex digits, stable for its life.
+    MachineId,
+    "machine id",
+    check_machine_id
+);
+text_id!(
+    /// Id of a host: a DNS label.
+    HostId,
+    "host id",
+    check_dns_label
+);
+text_id!(
+    /// Code of a region, such as `fra`: 2 to 16 lower-case letters and digits.
+    Region,
+    "region",
+    check_region
+);
+
+impl MachineId {
+    /// A new random id.
+    pub fn generate() -> Self {
+        let mut bytes = [0u8; 7];
+        rand::rng().fill_bytes(&mut bytes);
+        Self(bytes.iter().map(|b| format!("{b:02x}")).collect())
+    }
+}
+
+/// Id of one configuration version of a machine (a ULID; later versions sort later).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InstanceId(pub Ulid);
+
+impl InstanceId {
+    pub fn generate() -> Self {
+        Self(Ulid::generate())
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for InstanceId {
+    type Err = InvalidId;
+
+    fn from_str(s: &str) -> Result<Self, InvalidId> {
+        s.parse().map(Self).map_err(|_| InvalidId {
+            kind: "instance id",
+            value: s.to_owned(),
+            reason: "it must be a ULID of 26 characters",
+        })
+    }
+}
+
+/// Longest DNS label (RFC 1035, section 2.3.4).
+const MAX_LABEL: usize = 63;
+
+fn check_dns_label(s: &str) -> Result<(), &'static str> {
+    if s.is_empty() || s.len() > MAX_LABEL {
+        return Err("it must have 1 to 63 characters");
+    }
+    if !s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        return Err("it may hold only lower-case letters, digits and dashes");
+    }
+    if s.starts_with('-') || s.ends_with('-') {
+        return Err("it may not start or end with a dash");
+    }
+    Ok(())
+}
+
+fn check_machine_id(s: &str) -> Result<(), &'static str> {
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if s.len() == 14 && s.bytes().all(hex) { Ok(()) } else { Err("it must be 14 lower-case hex digits") }
+}
+
+fn check_region(s: &str) -> Result<(), &'static str> {
+    let fine = (2..=16).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if fine { Ok(()) } else { Err("it must be 2 to 16 lower-case letters or digits") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_machine_ids_are_valid() {
+        let id = MachineId::generate();
+        assert_eq!(id.as_str().parse::<MachineId>(), Ok(id));
+    }
+
+    #[test]
+    fn an_invalid_app_name_says_why() {
+        let error = "My_App".parse::<AppName>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "invalid app name \"My_App\": it may hold only lower-case letters, digits and dashes"
+        );
+    }
+}

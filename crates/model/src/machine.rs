@@ -1,0 +1,193 @@
+//! The configuration of a machine, as the Machines API writes it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{GoDuration, Guest, Service, service::NamedChecks};
+
+type Extra = serde_json::Map<String, serde_json::Value>;
+
+/// What a machine is made from. Unknown keys are kept in `extra` and come back unchanged.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MachineConfig {
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub image: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    #[serde(default)]
+    pub init: Init,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<Guest>,
+    /// Preset name, exclusive with `guest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<Service>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub checks: NamedChecks,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<Mount>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<File>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<Process>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_config: Option<StopConfig>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_destroy: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<Dns>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Overrides of what the image says to run. `exec` beats all; `entrypoint` drops the image's command.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Init {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entrypoint: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cmd: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tty: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swap_size_mb: Option<u32>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// A volume in the guest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mount {
+    pub volume: String,
+    pub path: String,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// A file written into the guest before its processes start: one source of the three.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct File {
+    pub guest_path: String,
+    /// Contents in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw_value: Option<String>,
+    /// Name of a secret whose value is base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_name: Option<String>,
+    /// Permission bits; 0o644 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// One of several processes in a machine.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Process {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entrypoint: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cmd: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// App secrets that this process gets, when `ignore_app_secrets` keeps the others away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<ProcessSecret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_app_secrets: Option<bool>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProcessSecret {
+    pub env_var: String,
+    /// Name of the app secret; `env_var` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Restart {
+    #[serde(default)]
+    pub policy: RestartPolicy,
+    /// Tries within the policy's window; 10 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<u32>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartPolicy {
+    #[serde(alias = "never")]
+    No,
+    Always,
+    #[default]
+    #[serde(alias = "on-fail")]
+    OnFailure,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct StopConfig {
+    /// `SIGINT` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// Time from the signal to SIGKILL; 5 s when absent, at most 300 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<GoDuration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Dns {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_registration: Option<bool>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nameservers: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub searches: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Metadata keys that the platform itself reads or writes.
+pub mod metadata {
+    pub const PROCESS_GROUP: &str = "fly_process_group";
+    pub const RELEASE_ID: &str = "fly_release_id";
+    pub const RELEASE_VERSION: &str = "fly_release_version";
+    pub const PLATFORM_VERSION: &str = "fly_platform_version";
+}
+
+impl MachineConfig {
+    /// The size asked for: `guest`, else the preset `size`, else the smallest.
+    pub fn guest(&self) -> Result<Guest, crate::InvalidGuest> {
+        let guest = match (&self.guest, &self.size) {
+            (Some(guest), _) => guest.clone(),
+            (None, Some(size)) => Guest::preset(size)?,
+            (None, None) => Guest::default(),
+        };
+        guest.validate()?;
+        Ok(guest)
+    }
+
+    pub fn process_group(&self) -> &str {
+        self.metadata.get(metadata::PROCESS_GROUP).map_or("app", String::as_str)
+    }
+}

@@ -1,0 +1,214 @@
+//! Services: how the edge reaches a machine, and the checks that say whether it should.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::GoDuration;
+
+type Extra = serde_json::Map<String, serde_json::Value>;
+
+/// One service of a machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    #[serde(default = "tcp")]
+    pub protocol: Protocol,
+    pub internal_port: u16,
+    #[serde(default)]
+    pub ports: Vec<Port>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<ServiceCheck>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+    /// Start a sleeping machine when a request needs it. The Machines API's default is false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autostart: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autostop: Option<Autostop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_machines_running: Option<u32>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+fn tcp() -> Protocol {
+    Protocol::Tcp
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// What to do with an idle machine; on the wire also `false` (off) and `true` (stop).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Autostop {
+    #[default]
+    Off,
+    Stop,
+    Suspend,
+}
+
+impl Serialize for Autostop {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Off => serializer.serialize_str("off"),
+            Self::Stop => serializer.serialize_str("stop"),
+            Self::Suspend => serializer.serialize_str("suspend"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Autostop {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Flag(bool),
+            Text(String),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Flag(false) => Ok(Self::Off),
+            Form::Flag(true) => Ok(Self::Stop),
+            Form::Text(text) => match text.as_str() {
+                "off" => Ok(Self::Off),
+                "stop" => Ok(Self::Stop),
+                "suspend" => Ok(Self::Suspend),
+                other => Err(serde::de::Error::custom(format!(
+                    "unknown autostop \"{other}\": use \"off\", \"stop\" or \"suspend\""
+                ))),
+            },
+        }
+    }
+}
+
+/// A public port of a service, or a range of them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Port {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_port: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_port: Option<u16>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<Handler>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_https: Option<bool>,
+    /// `http_options`, `tls_options`, `proxy_proto_options` and what else a client sends.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Port {
+    /// First and last public port; `None` when neither form is given.
+    pub fn range(&self) -> Option<(u16, u16)> {
+        match (self.port, self.start_port, self.end_port) {
+            (Some(port), _, _) => Some((port, port)),
+            (None, Some(start), Some(end)) => Some((start, end)),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handler {
+    Http,
+    Tls,
+    PgTls,
+    ProxyProto,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Concurrency {
+    #[serde(rename = "type", default)]
+    pub kind: ConcurrencyKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft_limit: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConcurrencyKind {
+    #[default]
+    Connections,
+    Requests,
+}
+
+/// A health check: of a service, or (with `port` set) of the machine itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceCheck {
+    #[serde(rename = "type", default)]
+    pub kind: CheckKind,
+    /// The service's internal port when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<GoDuration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<GoDuration>,
+    /// Failures this soon after a start do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_period: Option<GoDuration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// `http` or `https`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_server_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_skip_verify: Option<bool>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<CheckHeader>,
+    /// `informational` or `readiness`; only for checks of the machine itself.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "kind")]
+    pub effect: Option<String>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckKind {
+    #[default]
+    Tcp,
+    Http,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckHeader {
+    pub name: String,
+    #[serde(default)]
+    pub values: Vec<String>,
+}
+
+/// What a check found last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckStatus {
+    /// `servicecheck-<nn>-<type>-<port>` for a service's check, else the check's own name.
+    pub name: String,
+    pub status: CheckResult,
+    /// What the check saw: a status line, an error; at most a few hundred bytes.
+    pub output: String,
+    pub updated_at: jiff::Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckResult {
+    Passing,
+    /// Not known yet: no probe has finished since the machine started.
+    Warning,
+    Critical,
+}
+
+/// Checks of a machine by name.
+pub type NamedChecks = BTreeMap<String, ServiceCheck>;
