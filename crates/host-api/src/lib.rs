@@ -14,22 +14,38 @@
 //! | `POST /v1/machines/{id}/stop` | [`StopMachine`] | [`Machine`], as above |
 //! | `POST /v1/machines/{id}/restart` | [`StopMachine`] | [`Machine`] |
 //! | `POST /v1/machines/{id}/signal` | [`SignalMachine`] | |
-//! | `POST /v1/machines/{id}/cordon`, `/uncordon` | | [`Machine`] |
-//! | `DELETE /v1/machines/{id}?force=` | | [`Machine`] |
+//! | `POST /v1/machines/{id}/cordon`, `/uncordon` | [`Cause`] | [`Machine`] |
+//! | `POST /v1/machines/{id}/metadata` | [`SetMetadata`] | [`Machine`] |
+//! | `DELETE /v1/machines/{id}?…` ([`DestroyMachine`]) | | [`Machine`], as above |
 //! | `GET /v1/machines/{id}/wait?state=&instance_id=&timeout_ms=` | | [`Machine`]; 408 when the time is over |
 //! | `POST /v1/machines/{id}/exec` | [`ExecMachine`] | [`ExecResult`] |
-//! | `GET /v1/machines/{id}/exec-stream?…` | upgrade `roost-exec` | [`ExecFrame`]s, a JSON line each, both ways |
+//! | `GET /v1/machines/{id}/exec-stream` | upgrade `roost-exec` | [`ExecFrame`]s, a JSON line each, both ways |
 //! | `GET /v1/machines/{id}/listeners` | | `[`[`roost_guest_api::Listener`]`]` |
 //! | `GET /v1/machines/{id}/ps` | | `[`[`roost_guest_api::ProcessInfo`]`]` |
-//! | `POST/GET/DELETE /v1/machines/{id}/lease` | [`LeaseRequest`] | [`Lease`] |
+//! | `POST/GET /v1/machines/{id}/lease` | [`LeaseRequest`] | [`Lease`] |
+//! | `DELETE /v1/machines/{id}/lease?nonce=` | | |
 //! | `GET /v1/logs?…` ([`LogQuery`]) | | [`LogLine`]s, a JSON line each |
 //! | `GET /v1/watch` | | [`WatchEvent`]s, a JSON line each |
 //! | `POST /v1/images/collect` | [`CollectImages`] | [`Collected`] |
 //!
 //! Errors: status 4xx or 5xx with an [`ErrorBody`].
 
+pub mod client;
 mod error;
 mod types;
 
+pub use client::{HostClient, HostError};
 pub use error::*;
 pub use types::*;
+
+/// Name of the protocol that `exec-stream` upgrades to.
+pub const EXEC_PROTOCOL: &str = "roost-exec";
+
+/// Largest body of a request: a machine's configuration with its injected files.
+pub const MAX_REQUEST_BYTES: usize = 8 << 20;
+
+/// Largest JSON line of a stream: one machine, whose configuration came in one request.
+pub const MAX_LINE_BYTES: usize = 2 * MAX_REQUEST_BYTES;
+
+/// Largest answer that is read whole: the list of all machines of a host.
+pub const MAX_ANSWER_BYTES: usize = 256 << 20;

@@ -121,6 +121,26 @@ pub struct SignalMachine {
     pub signal: String,
 }
 
+/// Metadata keys to set (a text) or to remove (`null`). Makes no new version.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SetMetadata {
+    #[serde(flatten)]
+    pub cause: Cause,
+    pub metadata: BTreeMap<String, Option<String>>,
+}
+
+/// Query of `DELETE /v1/machines/{id}`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct DestroyMachine {
+    /// Kill a machine that still runs; without it only a machine that does not run is destroyed.
+    #[serde(default)]
+    pub force: bool,
+    #[serde(default)]
+    pub source: String,
+    #[serde(default)]
+    pub lease_nonce: Option<String>,
+}
+
 /// A machine as its host knows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
