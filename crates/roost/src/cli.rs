@@ -1,0 +1,73 @@
+//! The commands and the options that all of them share.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{completions, server};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "roost",
+    version,
+    about = "Run apps as microVMs on your own machines",
+    after_help = "\
+Examples:
+  sudo roost server                 start the platform on this box
+  roost launch                      write a fly.toml for the app in this folder
+  roost deploy                      build, release and start it
+  roost logs --app hello            follow its logs",
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Print JSON on stdout
+    #[arg(short, long, global = true)]
+    pub json: bool,
+
+    /// API token; on the server's own box it is found by itself
+    #[arg(
+        short = 't',
+        long,
+        global = true,
+        env = "ROOST_API_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
+    pub access_token: Option<String>,
+
+    /// URL of the API; on the server's own box it is found by itself
+    #[arg(long, global = true, env = "ROOST_API_URL", value_name = "URL")]
+    pub api_url: Option<String>,
+
+    /// The server's data folder, for a server on this box that does not use the default one
+    #[arg(long, global = true, env = "ROOST_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Which app a command is about.
+#[derive(Debug, Clone, Args)]
+pub struct AppOption {
+    /// App name; otherwise the `app` key of the configuration file
+    #[arg(short, long, env = "FLY_APP", value_name = "NAME")]
+    pub app: Option<String>,
+
+    /// Path of the configuration file, or of the folder that holds it
+    #[arg(short, long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the platform on this box
+    Server(server::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}

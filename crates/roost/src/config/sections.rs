@@ -1,0 +1,129 @@
+//! What can be set, and what it is when nobody sets it.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use roost_model::{HostId, Region};
+use serde::{Deserialize, Serialize};
+
+use super::Role;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Everything that must survive a restart; keep the path under 60 characters, for sockets live below it.
+    pub data_dir: PathBuf,
+    /// An app answers at `<app>.<base_domain>`.
+    pub base_domain: String,
+    /// Region of this box.
+    pub region: Region,
+    /// Roles of this process; `--roles` wins.
+    pub roles: Vec<Role>,
+    pub log: LogSection,
+    pub api: ApiSection,
+    pub edge: EdgeSection,
+    pub dns: DnsSection,
+    pub host: HostSection,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSection {
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,roost_edge=debug`.
+    pub level: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApiSection {
+    /// Loopback by default: the API speaks plain HTTP, and its tokens must not cross a network so.
+    pub listen: SocketAddr,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EdgeSection {
+    /// Plain HTTP listeners: `[::]:80` (both families), `[::]:8080` when not root.
+    pub http: Vec<SocketAddr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DnsSection {
+    /// Where guests' questions for the outside go; the box's own resolvers when empty.
+    pub upstream: Vec<IpAddr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostSection {
+    /// Name of this box among the hosts.
+    pub id: HostId,
+    /// Number of this box in its machines' private addresses.
+    pub number: u32,
+}
+
+const API_PORT: u16 = 4280;
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("/var/lib/roost"),
+            base_domain: "roost.localhost".to_owned(),
+            region: literal("local"),
+            roles: Role::ALL.to_vec(),
+            log: LogSection::default(),
+            api: ApiSection::default(),
+            edge: EdgeSection::default(),
+            dns: DnsSection::default(),
+            host: HostSection::default(),
+        }
+    }
+}
+
+impl Default for LogSection {
+    fn default() -> Self {
+        Self { format: LogFormat::Human, level: "info".to_owned() }
+    }
+}
+
+impl Default for ApiSection {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, API_PORT)) }
+    }
+}
+
+impl Default for EdgeSection {
+    fn default() -> Self {
+        let port = if nix::unistd::geteuid().is_root() { 80 } else { 8080 };
+        Self { http: vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))] }
+    }
+}
+
+impl Default for DnsSection {
+    fn default() -> Self {
+        Self { upstream: Vec::new() }
+    }
+}
+
+impl Default for HostSection {
+    fn default() -> Self {
+        Self { id: literal("host-1"), number: 1 }
+    }
+}
+
+/// An identifier written in this file, so valid by inspection.
+fn literal<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("a valid identifier")
+}

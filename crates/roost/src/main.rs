@@ -1,0 +1,23 @@
+//! `roost`: the command line, and the server behind it.
+//!
+//! `cli` names the commands; `commands` holds one file for each, the story of what it does;
+//! `server` starts the roles in one process; `output` is how results and progress are shown.
+
+mod cli;
+mod commands;
+mod config;
+mod failure;
+mod output;
+mod server;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match commands::run(cli) {
+        Ok(code) => code,
+        Err(error) => failure::report(&error),
+    }
+}

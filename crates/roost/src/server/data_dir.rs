@@ -1,0 +1,128 @@
+//! The data folder: who may use it, and where each thing in it lies.
+
+use std::{
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::failure::OrNext as _;
+
+/// An open data folder; no other process uses it while this lives.
+#[derive(Debug)]
+pub struct DataDir {
+    paths: Paths,
+    _lock: Flock<File>,
+}
+
+/// Where things lie in a data folder. The command line uses it too, to find a server on its own box.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    root: PathBuf,
+}
+
+impl DataDir {
+    /// Makes the folder if it is missing, and takes its lock.
+    pub fn open(root: &Path) -> anyhow::Result<Self> {
+        let paths = Paths::new(root);
+        for dir in [paths.root(), &paths.run()] {
+            private_dir(dir)
+                .with_context(|| format!("cannot make {}", dir.display()))
+                .or_next("run as root (sudo roost server), or set data_dir to a folder of your own")?;
+        }
+        let lock = File::create(paths.root.join("lock"))?;
+        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
+            .map_err(|(_, errno)| io::Error::from(errno))
+            .with_context(|| format!("another server uses {}", root.display()))
+            .or_next("stop it first, or set another data_dir")?;
+        Ok(Self { paths, _lock: lock })
+    }
+}
+
+impl std::ops::Deref for DataDir {
+    type Target = Paths;
+
+    fn deref(&self) -> &Paths {
+        &self.paths
+    }
+}
+
+impl Paths {
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Sockets and other things that mean nothing after a restart.
+    pub fn run(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
+    pub fn admin_token(&self) -> PathBuf {
+        self.root.join("admin-token")
+    }
+
+    /// URL of the running server's API, one line.
+    pub fn api_url(&self) -> PathBuf {
+        self.run().join("api-url")
+    }
+
+    pub fn directory_db(&self) -> PathBuf {
+        self.root.join("directory.db")
+    }
+
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
+    pub fn registry(&self) -> PathBuf {
+        self.root.join("registry")
+    }
+
+    pub fn host(&self) -> PathBuf {
+        self.root.join("host")
+    }
+
+    pub fn host_socket(&self) -> PathBuf {
+        self.run().join("host.sock")
+    }
+
+    /// The last snapshot of the catalog, for a warm start.
+    pub fn catalog(&self) -> PathBuf {
+        self.root.join("catalog.json")
+    }
+}
+
+/// Makes a folder that others may enter (sockets and jails lie deeper) but not list.
+fn private_dir(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    DirBuilder::new().mode(0o711).create(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_server_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("data");
+        let first = DataDir::open(&root).unwrap();
+        let error = DataDir::open(&root).unwrap_err();
+        assert!(format!("{error:#}").contains("another server uses"));
+        drop(first);
+        DataDir::open(&root).unwrap();
+    }
+}
