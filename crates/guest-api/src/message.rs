@@ -139,6 +139,11 @@ pub enum HostMessage {
         exec: u32,
         signal: i32,
     },
+    /// So much of the exec's output (see [`crate::channel::chunk_cost`]) was consumed: credit for more.
+    ExecOutputTaken {
+        exec: u32,
+        cost: u64,
+    },
     /// Answered by `Listeners` with the same `id`.
     ListListeners {
         id: u32,
@@ -196,6 +201,12 @@ pub enum GuestMessage {
         stream: LogStream,
         data: String,
     },
+    /// So much of the exec's input (see [`crate::channel::chunk_cost`]) reached the process: credit for more.
+    ExecInputTaken {
+        exec: u32,
+        cost: u64,
+    },
+    /// `code` is -1 when a signal ended it, `signal` -1 when it ended by itself.
     ExecExited {
         exec: u32,
         code: i32,

@@ -1,0 +1,177 @@
+//! The handle of a connection, and what the guest says without being asked.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{mpsc, oneshot},
+};
+
+use super::{
+    GuestError,
+    connect::connect,
+    deliver::{Answer, Waiting},
+    exec::ExecSession,
+};
+use crate::{
+    ExecRequest, ExitReport, HostMessage, Listener, LogRecord, Phase, ProcessInfo, RunConfig,
+    channel::MAX_TO_GUEST, frame,
+};
+
+/// How long a guest may take for an answer that costs it a look into /proc.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a guest may take to write its dirty pages.
+const SYNC_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How a guest introduced itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestHello {
+    /// Another after each boot.
+    pub boot_id: String,
+    pub kernel: String,
+    pub phase: Phase,
+}
+
+/// What a guest says without being asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GuestEvent {
+    /// The processes run; `pid` is the first one's.
+    Started {
+        pid: i32,
+    },
+    /// The machine could not be set up; it waits for `ack_exit`, then powers off.
+    SetupFailed {
+        reason: String,
+    },
+    Log(LogRecord),
+    /// Records `first_seq .. first_seq + count` were dropped in the guest because they were not
+    /// acknowledged in time. `bytes` is an estimate after a reconnect.
+    LogDropped {
+        first_seq: u64,
+        count: u64,
+        bytes: u64,
+    },
+    /// Comes after the last log record, and again in every connection until `ack_exit`.
+    Exited(ExitReport),
+    /// The last event: the connection ended.
+    Closed {
+        reason: String,
+    },
+}
+
+/// Handle of a connection to a guest; clones share it.
+#[derive(Debug, Clone)]
+pub struct GuestClient {
+    session: u64,
+    outgoing: mpsc::Sender<Vec<u8>>,
+    waiting: Arc<Waiting>,
+}
+
+impl GuestClient {
+    /// Opens session `session` on `stream`; it must differ from every earlier one of this boot.
+    /// `acked_log` is the last log sequence that is on the host's disk: later records come again.
+    ///
+    /// Asks until the guest answers, which a booting guest does late or never: the caller bounds the time.
+    pub async fn connect(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        session: u64,
+        acked_log: u64,
+    ) -> Result<(GuestClient, GuestHello, mpsc::Receiver<GuestEvent>), GuestError> {
+        connect(stream, session, acked_log).await
+    }
+
+    pub(super) fn new(session: u64, outgoing: mpsc::Sender<Vec<u8>>, waiting: Arc<Waiting>) -> GuestClient {
+        GuestClient { session, outgoing, waiting }
+    }
+
+    /// Turns a booted guest into a machine. The outcome comes as [`GuestEvent::Started`] or
+    /// [`GuestEvent::SetupFailed`]; a guest that has been configured already ignores it.
+    pub async fn configure(&self, config: RunConfig) -> Result<(), GuestError> {
+        self.send(HostMessage::Configure { config: Box::new(config) }).await
+    }
+
+    /// Log records up to and including `seq` are on the host's disk, or their loss is.
+    pub async fn ack_log(&self, seq: u64) -> Result<(), GuestError> {
+        self.send(HostMessage::AckLog { seq }).await
+    }
+
+    /// The exit report, or the failure to set up, is on the host's disk: the guest powers off.
+    pub async fn ack_exit(&self) -> Result<(), GuestError> {
+        self.send(HostMessage::AckExit).await
+    }
+
+    /// Sends `signal` to the machine's processes and kills them after `timeout`. The end comes as
+    /// [`GuestEvent::Exited`].
+    pub async fn stop(&self, signal: i32, timeout: Duration) -> Result<(), GuestError> {
+        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        self.send(HostMessage::Stop { signal, timeout_ms }).await
+    }
+
+    /// Sends `signal` to the machine's processes.
+    pub async fn signal(&self, signal: i32) -> Result<(), GuestError> {
+        self.send(HostMessage::Signal { signal }).await
+    }
+
+    /// `unix_ns`: nanoseconds since 1970, read just before the call.
+    pub async fn set_clock(&self, unix_ns: i64) -> Result<(), GuestError> {
+        self.send(HostMessage::SetClock { unix_ns }).await
+    }
+
+    /// Flushes the guest's file systems.
+    pub async fn sync(&self) -> Result<(), GuestError> {
+        match self.ask(SYNC_TIMEOUT, |id| HostMessage::Sync { id }).await? {
+            Answer::Synced => Ok(()),
+            _ => Err(GuestError::Closed),
+        }
+    }
+
+    /// The sockets on which processes of the guest listen.
+    pub async fn listeners(&self) -> Result<Vec<Listener>, GuestError> {
+        match self.ask(LISTING_TIMEOUT, |id| HostMessage::ListListeners { id }).await? {
+            Answer::Listeners(listeners) => Ok(listeners),
+            _ => Err(GuestError::Closed),
+        }
+    }
+
+    /// The processes of the guest, kernel threads left out.
+    pub async fn processes(&self) -> Result<Vec<ProcessInfo>, GuestError> {
+        match self.ask(LISTING_TIMEOUT, |id| HostMessage::ListProcesses { id }).await? {
+            Answer::Processes(processes) => Ok(processes),
+            _ => Err(GuestError::Closed),
+        }
+    }
+
+    /// Runs a further process beside the machine's own. Whether it started comes as its first event.
+    /// It is killed when the connection ends.
+    pub async fn exec(&self, request: ExecRequest) -> Result<ExecSession, GuestError> {
+        let (exec, session) = self.waiting.open_exec(self.clone())?;
+        self.send(HostMessage::Exec { exec, request }).await?;
+        Ok(session)
+    }
+
+    pub(super) async fn send(&self, message: HostMessage) -> Result<(), GuestError> {
+        let bytes = frame::encode(self.session, &message, MAX_TO_GUEST).map_err(GuestError::Message)?;
+        self.outgoing.send(bytes).await.map_err(|_| GuestError::Closed)
+    }
+
+    pub(super) fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    async fn ask(
+        &self,
+        timeout: Duration,
+        question: impl FnOnce(u32) -> HostMessage,
+    ) -> Result<Answer, GuestError> {
+        let (answer, answered) = oneshot::channel();
+        let id = self.waiting.open_question(answer)?;
+        self.send(question(id)).await?;
+        match tokio::time::timeout(timeout, answered).await {
+            Ok(answer) => answer.map_err(|_| GuestError::Closed),
+            Err(_) => {
+                self.waiting.forget_question(id);
+                Err(GuestError::Timeout { seconds: timeout.as_secs() })
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! PID 1 of every guest.
+
+fn main() {}
