@@ -1,0 +1,27 @@
+//! The read model of the platform: what was declared and what runs, merged into one immutable
+//! snapshot that api, edge and dns read.
+//!
+//! Responsible for: following the directory (apps) and every host's watch stream (machines), merging
+//! both into a [`Snapshot`] that is swapped whole, marking hosts that fell silent, and saving what it
+//! knows for a warm start. Readers take no lock.
+//!
+//! Not responsible for: being right. A snapshot is a copy that knows its age; whoever owns a thing
+//! decides when asked.
+//!
+//! ```text
+//!  directory ──watch──► follow_directory ─┐
+//!  host A ──stream────► follow_host ──────┼─► State (one writer at a time) ──swap──► Snapshot ──► readers
+//!  host B ──stream────► follow_host ──────┘                                  └─────► saved to disk
+//! ```
+
+mod catalog;
+mod derive;
+mod follow_host;
+mod saved;
+mod shards;
+mod snapshot;
+mod state;
+
+pub use catalog::{Catalog, CatalogConfig, CatalogError, Changes};
+pub use snapshot::{AppEntry, AppRecord, HostEntry, Snapshot};
+pub use state::Change;

@@ -1,0 +1,89 @@
+//! What readers see: immutable, shared, consistent in itself.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use roost_host_api::{HostInfo, Machine};
+use roost_model::{AppName, HostId, MachineId, NetworkId};
+use serde::{Deserialize, Serialize};
+
+use crate::shards::Shards;
+
+/// Everything known at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    pub(crate) apps: Shards<AppName, Arc<AppEntry>>,
+    pub(crate) hosts: Arc<BTreeMap<HostId, HostEntry>>,
+    /// The apps of the directory have been read at least once, now or before the last restart.
+    pub(crate) directory_read: bool,
+}
+
+/// One app with its machines.
+#[derive(Debug, Clone)]
+pub struct AppEntry {
+    pub name: AppName,
+    /// What the directory says; `None` when only machines tell of the app.
+    pub record: Option<Arc<AppRecord>>,
+    /// Sorted by id; destroyed ones are included as long as their host remembers them.
+    pub machines: Vec<Arc<Machine>>,
+    /// The same machines in the shape that routing reads, without destroyed ones.
+    pub routes: roost_routing::App,
+}
+
+/// What was declared of an app, as far as readers of the catalog need it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppRecord {
+    pub name: AppName,
+    pub network: NetworkId,
+}
+
+/// A host and how fresh the copy of its machines is.
+#[derive(Debug, Clone)]
+pub struct HostEntry {
+    pub info: HostInfo,
+    /// Its stream is connected and talks.
+    pub reachable: bool,
+    /// When it was last heard; kept while it is silent.
+    pub last_heard: Timestamp,
+}
+
+impl Snapshot {
+    pub fn app(&self, name: &AppName) -> Option<&Arc<AppEntry>> {
+        self.apps.get(name)
+    }
+
+    /// Every app, in no order.
+    pub fn apps(&self) -> impl Iterator<Item = &Arc<AppEntry>> {
+        self.apps.values()
+    }
+
+    /// Every machine, in no order.
+    pub fn machines(&self) -> impl Iterator<Item = &Arc<Machine>> {
+        self.apps().flat_map(|app| &app.machines)
+    }
+
+    pub fn hosts(&self) -> &BTreeMap<HostId, HostEntry> {
+        &self.hosts
+    }
+
+    /// Absence of an app means that it does not exist, rather than that nobody has looked yet.
+    pub fn knows_all_apps(&self) -> bool {
+        self.directory_read
+    }
+}
+
+impl AppEntry {
+    pub fn machine(&self, id: &MachineId) -> Option<&Arc<Machine>> {
+        self.machines.binary_search_by(|m| m.id.cmp(id)).ok().map(|index| &self.machines[index])
+    }
+
+    pub fn target(&self, id: &MachineId) -> Option<&Arc<roost_routing::Target>> {
+        self.routes.targets.iter().find(|t| t.id == *id)
+    }
+
+    /// The app's private network, by its record or else by its machines.
+    pub fn network(&self) -> Option<NetworkId> {
+        let record = self.record.as_ref().map(|r| r.network);
+        record.or_else(|| self.machines.first().map(|m| m.network))
+    }
+}

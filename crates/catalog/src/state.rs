@@ -1,0 +1,154 @@
+//! Merging: every change that a follower reports, applied to the next snapshot.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use roost_host_api::{HostInfo, Machine};
+use roost_model::{AppName, HostId, MachineId};
+
+use crate::{AppEntry, AppRecord, HostEntry, Snapshot, derive};
+
+/// One thing that a follower learned.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// A host's stream begins; its machines follow.
+    HostHello(Box<HostInfo>),
+    Machine(Box<Machine>),
+    /// The host dropped its record of the machine.
+    Gone { host: HostId, id: MachineId },
+    /// The host has sent all its machines: those it did not name are gone.
+    Synced(HostId),
+    /// The host said something.
+    Heard(HostId),
+    /// The host's stream ended.
+    HostLost(HostId),
+    /// All apps of the directory: those that it does not name are no longer declared.
+    AllApps(Vec<AppRecord>),
+    App(AppRecord),
+    AppDeleted(AppName),
+}
+
+/// The next snapshot in the making, and what merging must remember.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub snapshot: Snapshot,
+    /// Where each machine was seen.
+    places: HashMap<MachineId, (HostId, AppName)>,
+    /// Machines named since the hello of a host that is not synced yet.
+    named: HashMap<HostId, HashSet<MachineId>>,
+}
+
+impl State {
+    /// Applies `change`; tells whether readers would see a difference.
+    pub fn apply(&mut self, change: Change, now: Timestamp) -> bool {
+        match change {
+            Change::HostHello(info) => self.host_hello(*info, now),
+            Change::Machine(machine) => self.machine(*machine, now),
+            Change::Gone { host, id } => self.gone(&host, &id),
+            Change::Synced(host) => self.synced(&host),
+            Change::Heard(host) => {
+                self.host(&host, |entry| entry.last_heard = now);
+                return false;
+            }
+            Change::HostLost(host) => {
+                self.named.remove(&host);
+                self.host(&host, |entry| entry.reachable = false);
+            }
+            Change::AllApps(records) => self.all_apps(records),
+            Change::App(record) => self.app(record),
+            Change::AppDeleted(name) => self.change_app(&name, |app| app.record = None),
+        }
+        true
+    }
+
+    fn host_hello(&mut self, info: HostInfo, now: Timestamp) {
+        self.named.insert(info.id.clone(), HashSet::new());
+        let entry = HostEntry { info, reachable: true, last_heard: now };
+        Arc::make_mut(&mut self.snapshot.hosts).insert(entry.info.id.clone(), entry);
+    }
+
+    fn machine(&mut self, machine: Machine, now: Timestamp) {
+        if let Some(named) = self.named.get_mut(&machine.host) {
+            named.insert(machine.id.clone());
+        }
+        self.host(&machine.host, |entry| entry.last_heard = now);
+        self.places.insert(machine.id.clone(), (machine.host.clone(), machine.app.clone()));
+        self.change_app(&machine.app.clone(), |app| put_machine(app, Arc::new(machine)));
+    }
+
+    /// Only the host that a machine was last seen on can say that it is gone.
+    fn gone(&mut self, host: &HostId, id: &MachineId) {
+        let Some((owner, app)) = self.places.get(id).cloned() else { return };
+        if owner == *host {
+            self.places.remove(id);
+            self.change_app(&app, |app| drop_machine(app, id));
+        }
+    }
+
+    fn synced(&mut self, host: &HostId) {
+        let Some(named) = self.named.remove(host) else { return };
+        let unnamed = |(id, (owner, _)): (&MachineId, &(HostId, AppName))| {
+            (owner == host && !named.contains(id)).then(|| id.clone())
+        };
+        for id in self.places.iter().filter_map(unnamed).collect::<Vec<_>>() {
+            self.gone(host, &id);
+        }
+    }
+
+    fn all_apps(&mut self, records: Vec<AppRecord>) {
+        self.snapshot.directory_read = true;
+        let named: HashSet<AppName> = records.iter().map(|r| r.name.clone()).collect();
+        let declared = self.snapshot.apps().filter(|app| app.record.is_some());
+        let deleted: Vec<_> =
+            declared.map(|app| app.name.clone()).filter(|name| !named.contains(name)).collect();
+        deleted.iter().for_each(|name| self.change_app(name, |app| app.record = None));
+        records.into_iter().for_each(|record| self.app(record));
+    }
+
+    fn app(&mut self, record: AppRecord) {
+        self.change_app(&record.name.clone(), |app| app.record = Some(Arc::new(record)));
+    }
+
+    fn host(&mut self, id: &HostId, change: impl FnOnce(&mut HostEntry)) {
+        if let Some(entry) = Arc::make_mut(&mut self.snapshot.hosts).get_mut(id) {
+            change(entry);
+        }
+    }
+
+    /// Replaces the app's entry by a changed copy; an app that nothing tells of any more goes.
+    fn change_app(&mut self, name: &AppName, change: impl FnOnce(&mut AppEntry)) {
+        let mut app = match self.snapshot.apps.get(name) {
+            Some(entry) => AppEntry::clone(entry),
+            None => AppEntry {
+                name: name.clone(),
+                record: None,
+                machines: Vec::new(),
+                routes: roost_routing::App::default(),
+            },
+        };
+        change(&mut app);
+        if app.record.is_none() && app.machines.is_empty() {
+            self.snapshot.apps.remove(name);
+        } else {
+            self.snapshot.apps.insert(name.clone(), Arc::new(app));
+        }
+    }
+}
+
+fn put_machine(app: &mut AppEntry, machine: Arc<Machine>) {
+    let target = (!machine.state.is_gone()).then(|| Arc::new(derive::target(&machine, &app.routes.targets)));
+    app.routes.targets.retain(|t| t.id != machine.id);
+    app.routes.targets.extend(target);
+    match app.machines.binary_search_by(|m| m.id.cmp(&machine.id)) {
+        Ok(index) => app.machines[index] = machine,
+        Err(index) => app.machines.insert(index, machine),
+    }
+}
+
+fn drop_machine(app: &mut AppEntry, id: &MachineId) {
+    app.machines.retain(|m| m.id != *id);
+    app.routes.targets.retain(|t| t.id != *id);
+}

@@ -1,0 +1,27 @@
+//! Which machine a request goes to, and which machine may sleep: the rules, without any IO.
+//!
+//! Responsible for: finding the app that a host name names, the service that answers a public port,
+//! and among the app's machines the one that should serve ([`choose`]) or the ones that nobody
+//! needs ([`sleep`]). Everything that the rules look at comes in as a value: the app's machines
+//! ([`App`]), where the asker stands ([`Vantage`]), the time, the dice.
+//!
+//! Not responsible for: knowing the machines (the catalog does), connecting, waking or stopping them
+//! (the edge does). The only thing here that changes under a reader is [`Load`], a machine's count
+//! of requests in flight.
+
+mod app;
+mod choose;
+mod load;
+mod name;
+mod service;
+pub mod sleep;
+mod target;
+mod vantage;
+
+pub use app::App;
+pub use choose::{Ask, Choice, Pending, Steering, Unavailable, choose};
+pub use load::{Load, LoadClass, Refused};
+pub use name::app_of_host;
+pub use service::{Limits, Route, find_service};
+pub use target::{Health, Target};
+pub use vantage::Vantage;

@@ -1,0 +1,163 @@
+//! How busy a machine is: a cell that the edge of its node writes and routing reads.
+//!
+//! One word holds the number of requests in flight and a flag that closes the door. Entering and
+//! closing are one atomic step each, so a machine that was idle when its door closed has no
+//! request in it, ever: that is what makes it safe to stop.
+
+use std::{
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// Set while the machine is being emptied; the other bits count requests in flight.
+const CLOSED: u32 = 1 << 31;
+const COUNT: u32 = CLOSED - 1;
+
+/// Requests in flight of one machine, and when the last one ended.
+#[derive(Debug, Default)]
+pub struct Load {
+    word: AtomicU32,
+    /// Milliseconds of the edge's own clock; 0: never.
+    last_active_ms: AtomicU64,
+}
+
+/// Why a machine took no request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// At its hard limit.
+    Full,
+    /// Being emptied before it stops.
+    Closed,
+}
+
+/// The three classes that routing tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LoadClass {
+    UnderSoft,
+    UnderHard,
+    Full,
+}
+
+impl Load {
+    /// Counts one request in, unless `hard` are in flight or the door is closed.
+    pub fn enter(&self, hard: Option<u32>) -> Result<(), Refused> {
+        let step = |word: u32| {
+            let open = word & CLOSED == 0 && (word & COUNT) < hard.unwrap_or(COUNT).min(COUNT);
+            open.then_some(word + 1)
+        };
+        match self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, step) {
+            Ok(_) => Ok(()),
+            Err(word) if word & CLOSED != 0 => Err(Refused::Closed),
+            Err(_) => Err(Refused::Full),
+        }
+    }
+
+    /// Counts one request out; `now` is time since the edge's own start.
+    pub fn leave(&self, now: Duration) {
+        self.touch(now);
+        let before = self.word.fetch_sub(1, Ordering::AcqRel);
+        debug_assert!(before & COUNT > 0, "a request left that never entered");
+    }
+
+    /// Notes that the machine was needed at `now`.
+    pub fn touch(&self, now: Duration) {
+        self.last_active_ms.fetch_max(millis(now).max(1), Ordering::AcqRel);
+    }
+
+    /// When the machine was last needed; `None` when never.
+    pub fn last_active(&self) -> Option<Duration> {
+        match self.last_active_ms.load(Ordering::Acquire) {
+            0 => None,
+            ms => Some(Duration::from_millis(ms)),
+        }
+    }
+
+    pub fn in_flight(&self) -> u32 {
+        self.word.load(Ordering::Acquire) & COUNT
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.word.load(Ordering::Acquire) & CLOSED != 0
+    }
+
+    /// Closes the door if nothing is in flight; tells whether it did.
+    pub fn close_if_idle(&self) -> bool {
+        self.word.compare_exchange(0, CLOSED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Closes the door behind whatever is in flight.
+    pub fn close(&self) {
+        self.word.fetch_or(CLOSED, Ordering::AcqRel);
+    }
+
+    /// Opens the door again.
+    pub fn open(&self) {
+        self.word.fetch_and(COUNT, Ordering::AcqRel);
+    }
+
+    pub fn class(&self, soft: u32, hard: Option<u32>) -> LoadClass {
+        let in_flight = self.in_flight();
+        if hard.is_some_and(|hard| in_flight >= hard) {
+            LoadClass::Full
+        } else if in_flight < soft {
+            LoadClass::UnderSoft
+        } else {
+            LoadClass::UnderHard
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_hard_limit_holds() {
+        let load = Load::default();
+        assert_eq!(load.enter(Some(1)), Ok(()));
+        assert_eq!(load.enter(Some(1)), Err(Refused::Full));
+        load.leave(NOW);
+        assert_eq!(load.enter(Some(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_busy_machine_is_not_closed_as_idle() {
+        let load = Load::default();
+        load.enter(None).unwrap();
+        assert!(!load.close_if_idle());
+        load.leave(NOW);
+        assert!(load.close_if_idle());
+        assert_eq!(load.enter(None), Err(Refused::Closed));
+        load.open();
+        assert_eq!(load.enter(None), Ok(()));
+    }
+
+    #[test]
+    fn closing_keeps_count_of_what_is_inside() {
+        let load = Load::default();
+        load.enter(None).unwrap();
+        load.close();
+        assert_eq!((load.in_flight(), load.is_closed()), (1, true));
+        load.leave(NOW);
+        assert_eq!(load.in_flight(), 0);
+        assert_eq!(load.last_active(), Some(NOW));
+    }
+
+    #[test]
+    fn classes_follow_the_limits() {
+        let load = Load::default();
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            seen.push(load.class(1, Some(3)));
+            let _ = load.enter(Some(3));
+        }
+        use LoadClass::*;
+        assert_eq!(seen, [UnderSoft, UnderHard, UnderHard, Full]);
+    }
+}

@@ -1,0 +1,118 @@
+//! A machine's services, and which of them answers a public port.
+
+use roost_model::service::{Autostop, Concurrency, Handler, Protocol, Service};
+
+/// Soft limit of a service that sets none.
+const DEFAULT_SOFT_LIMIT: u32 = 20;
+
+/// What routing needs to know of one service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    pub protocol: Protocol,
+    pub internal_port: u16,
+    pub ports: Vec<PublicPort>,
+    pub limits: Limits,
+    /// A request may start a sleeping machine.
+    pub autostart: bool,
+    pub autostop: Autostop,
+    pub min_machines_running: u32,
+}
+
+/// A range of public ports and how bytes that arrive there are read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublicPort {
+    pub first: u16,
+    pub last: u16,
+    pub handlers: Vec<Handler>,
+    pub force_https: bool,
+}
+
+/// How many requests a machine may have in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From here on others are preferred.
+    pub soft: u32,
+    /// From here on nothing new.
+    pub hard: Option<u32>,
+}
+
+impl From<Option<&Concurrency>> for Limits {
+    fn from(concurrency: Option<&Concurrency>) -> Self {
+        let hard = concurrency.and_then(|c| c.hard_limit).filter(|limit| *limit > 0);
+        let soft = concurrency.and_then(|c| c.soft_limit).unwrap_or(DEFAULT_SOFT_LIMIT);
+        Self { soft: soft.min(hard.unwrap_or(u32::MAX)), hard }
+    }
+}
+
+impl From<&Service> for Route {
+    fn from(service: &Service) -> Self {
+        let ports = service.ports.iter().filter_map(|port| {
+            let (first, last) = port.range()?;
+            let handlers = port.handlers.clone();
+            Some(PublicPort { first, last, handlers, force_https: port.force_https.unwrap_or(false) })
+        });
+        Self {
+            protocol: service.protocol,
+            internal_port: service.internal_port,
+            ports: ports.collect(),
+            limits: Limits::from(service.concurrency.as_ref()),
+            autostart: service.autostart.unwrap_or(false),
+            autostop: service.autostop.unwrap_or_default(),
+            min_machines_running: service.min_machines_running.unwrap_or(0),
+        }
+    }
+}
+
+impl Route {
+    fn speaks_http_on(&self, public_port: Option<u16>) -> bool {
+        self.protocol == Protocol::Tcp
+            && self.ports.iter().any(|port| {
+                port.handlers.contains(&Handler::Http)
+                    && public_port.is_none_or(|p| (port.first..=port.last).contains(&p))
+            })
+    }
+}
+
+/// Index of the service that answers HTTP on a public port.
+///
+/// A node's HTTP listener may sit on another port than the one it stands for (8080 for 80 without
+/// root), and it may be the only one. So a service that is published on `public_port` is best,
+/// and any other that speaks HTTP will do.
+pub fn find_service(routes: &[Route], public_port: u16) -> Option<usize> {
+    let position = |port| routes.iter().position(|route| route.speaks_http_on(port));
+    position(Some(public_port)).or_else(|| position(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use roost_model::service::Port;
+
+    use super::*;
+
+    fn service(internal_port: u16, public: u16, handlers: Vec<Handler>) -> Route {
+        let port = Port { port: Some(public), handlers, ..Port::default() };
+        let json = serde_json::json!({ "internal_port": internal_port, "ports": [port] });
+        Route::from(&serde_json::from_value::<Service>(json).unwrap())
+    }
+
+    #[test]
+    fn the_published_port_decides() {
+        let routes = [service(1, 8081, vec![Handler::Http]), service(2, 80, vec![Handler::Http])];
+        assert_eq!(find_service(&routes, 80), Some(1));
+        assert_eq!(find_service(&routes, 8081), Some(0));
+    }
+
+    #[test]
+    fn any_http_service_stands_in_and_raw_tcp_does_not() {
+        let routes = [service(1, 80, vec![]), service(2, 443, vec![Handler::Tls, Handler::Http])];
+        assert_eq!(find_service(&routes, 80), Some(1));
+        assert_eq!(find_service(&routes[..1], 80), None);
+    }
+
+    #[test]
+    fn the_soft_limit_never_exceeds_the_hard_one() {
+        let concurrency = Concurrency { kind: Default::default(), soft_limit: None, hard_limit: Some(5) };
+        assert_eq!(Limits::from(Some(&concurrency)), Limits { soft: 5, hard: Some(5) });
+        assert_eq!(Limits::from(None), Limits { soft: 20, hard: None });
+    }
+}
