@@ -1,0 +1,137 @@
+//! Keys that are accepted and stored although nothing acts on them yet. A deploy says them, so that
+//! nobody believes in what does not happen.
+
+use roost_model::service::{Autostop, Protocol};
+
+use crate::{
+    AppConfig,
+    section::{
+        Build, Check, Deploy, Experimental, HttpOptions, HttpService, ServiceSection, StrategyName, Vm,
+    },
+};
+
+/// Collects the paths of keys that are set.
+#[derive(Default)]
+struct Unacted(Vec<String>);
+
+impl Unacted {
+    fn note(&mut self, set: bool, path: impl Into<String>) {
+        if set {
+            self.0.push(path.into());
+        }
+    }
+}
+
+impl AppConfig {
+    /// The keys of this configuration that nothing acts on yet, by path.
+    pub fn unacted(&self) -> Vec<String> {
+        let mut found = Unacted::default();
+        found.note(self.console_command.is_some(), "console_command");
+        found.note(self.host_dedication_id.is_some(), "host_dedication_id");
+        found.note(self.machine_config.is_some(), "machine_config");
+        found.note(self.container.is_some(), "container");
+        found.note(!self.machine_checks.is_empty(), "machine_checks");
+        build(&mut found, &self.build);
+        deploy(&mut found, &self.deploy);
+        if let Some(service) = &self.http_service {
+            http_service(&mut found, service);
+        }
+        for (n, section) in self.services.iter().enumerate() {
+            service(&mut found, &format!("services[{n}]"), section);
+        }
+        for (name, section) in &self.checks {
+            check(&mut found, &format!("checks.{name}"), section);
+        }
+        for (n, section) in self.vm.iter().enumerate() {
+            vm(&mut found, &format!("vm[{n}]"), section);
+        }
+        found.note(!self.mounts.is_empty(), "mounts");
+        found.note(!self.metrics.is_empty(), "metrics");
+        found.note(!self.statics.is_empty(), "statics");
+        experimental(&mut found, &self.experimental);
+        found.0
+    }
+}
+
+fn build(found: &mut Unacted, build: &Build) {
+    found.note(build.builder.is_some(), "build.builder");
+    found.note(!build.buildpacks.is_empty(), "build.buildpacks");
+    found.note(build.compose.is_some(), "build.compose");
+    found.note(build.builtin.is_some(), "build.builtin");
+    found.note(!build.settings.is_empty(), "build.settings");
+    found.note(build.compression.is_some(), "build.compression");
+    found.note(build.compression_level.is_some(), "build.compression_level");
+}
+
+fn deploy(found: &mut Unacted, deploy: &Deploy) {
+    if let Some(strategy @ (StrategyName::Canary | StrategyName::Bluegreen)) = deploy.strategy {
+        found.note(true, format!("deploy.strategy = \"{}\" (rolling is used)", strategy.as_str()));
+    }
+    found.note(deploy.release_command.is_some(), "deploy.release_command");
+    found.note(deploy.release_command_timeout.is_some(), "deploy.release_command_timeout");
+    found.note(deploy.release_command_vm.is_some(), "deploy.release_command_vm");
+    found.note(deploy.seed_command.is_some(), "deploy.seed_command");
+}
+
+fn http_service(found: &mut Unacted, service: &HttpService) {
+    let at = "http_service";
+    found.note(service.force_https == Some(true), format!("{at}.force_https"));
+    found.note(
+        service.auto_stop_machines == Some(Autostop::Suspend),
+        format!("{at}.auto_stop_machines = \"suspend\" (stop is used)"),
+    );
+    found.note(service.tls_options.is_some(), format!("{at}.tls_options"));
+    http_options(found, at, service.http_options.as_ref());
+    found.note(!service.machine_checks.is_empty(), format!("{at}.machine_checks"));
+    for (n, section) in service.checks.iter().enumerate() {
+        check(found, &format!("{at}.checks[{n}]"), section);
+    }
+}
+
+fn service(found: &mut Unacted, at: &str, service: &ServiceSection) {
+    found.note(service.protocol == Some(Protocol::Udp), format!("{at}.protocol = \"udp\""));
+    found.note(
+        service.auto_stop_machines == Some(Autostop::Suspend),
+        format!("{at}.auto_stop_machines = \"suspend\" (stop is used)"),
+    );
+    found.note(!service.machine_checks.is_empty(), format!("{at}.machine_checks"));
+    for (n, port) in service.ports.iter().enumerate() {
+        let at = format!("{at}.ports[{n}]");
+        found.note(
+            !port.handlers.contains(&roost_model::service::Handler::Http),
+            format!("{at} (only ports with the http handler are served)"),
+        );
+        found.note(port.force_https == Some(true), format!("{at}.force_https"));
+        found.note(port.tls_options.is_some(), format!("{at}.tls_options"));
+        found.note(port.proxy_proto_options.is_some(), format!("{at}.proxy_proto_options"));
+        http_options(found, &at, port.http_options.as_ref());
+    }
+}
+
+fn http_options(found: &mut Unacted, at: &str, options: Option<&HttpOptions>) {
+    found.note(options.is_some(), format!("{at}.http_options"));
+}
+
+fn check(found: &mut Unacted, at: &str, check: &Check) {
+    found.note(check.protocol.as_deref() == Some("https"), format!("{at}.protocol = \"https\""));
+    found.note(check.tls_server_name.is_some(), format!("{at}.tls_server_name"));
+    found.note(check.tls_skip_verify.is_some(), format!("{at}.tls_skip_verify"));
+}
+
+fn vm(found: &mut Unacted, at: &str, vm: &Vm) {
+    found.note(vm.gpus.is_some_and(|n| n > 0), format!("{at}.gpus"));
+    found.note(vm.gpu_kind.is_some(), format!("{at}.gpu_kind"));
+    found.note(!vm.kernel_args.is_empty(), format!("{at}.kernel_args"));
+    found.note(vm.host_dedication_id.is_some(), format!("{at}.host_dedication_id"));
+    found.note(vm.persist_rootfs.as_deref().is_some_and(|v| v != "never"), format!("{at}.persist_rootfs"));
+}
+
+fn experimental(found: &mut Unacted, experimental: &Experimental) {
+    let at = "experimental";
+    found.note(experimental.machine_config.is_some(), format!("{at}.machine_config"));
+    found.note(experimental.container.is_some(), format!("{at}.container"));
+    found.note(experimental.enable_consul == Some(true), format!("{at}.enable_consul"));
+    found.note(experimental.enable_etcd == Some(true), format!("{at}.enable_etcd"));
+    found.note(experimental.lazy_load_images == Some(true), format!("{at}.lazy_load_images"));
+    found.note(experimental.attached.is_some(), format!("{at}.attached"));
+}
