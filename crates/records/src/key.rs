@@ -1,0 +1,73 @@
+//! The keys. Names in them are DNS labels, so that a slash only ever separates.
+
+use roost_model::{AppName, HostId};
+
+pub const ORGS: &str = "orgs/";
+pub const NETWORKS: &str = "networks/";
+pub const APPS: &str = "apps/";
+pub const RELEASES: &str = "releases/";
+pub const DEPLOYS: &str = "deploys/";
+pub const DEPLOY_LOCKS: &str = "deploy-locks/";
+pub const DEPLOY_OWNERS: &str = "deploy-owners/";
+pub const SECRETS: &str = "secrets/";
+pub const TOKENS: &str = "tokens/";
+pub const HOSTS: &str = "hosts/";
+
+/// Counts the networks given out; 0 is the platform's own.
+pub const NETWORK_COUNTER: &str = "counters/network";
+
+/// Counts the apps ever made, for their numeric ids.
+pub const APP_COUNTER: &str = "counters/app";
+
+pub fn org(slug: &str) -> String {
+    format!("{ORGS}{slug}")
+}
+
+pub fn network(org: &str, name: &str) -> String {
+    format!("{NETWORKS}{org}/{name}")
+}
+
+pub fn app(app: &AppName) -> String {
+    format!("{APPS}{app}")
+}
+
+pub fn releases(app: &AppName) -> String {
+    format!("{RELEASES}{app}/")
+}
+
+pub fn release(app: &AppName, version: u64) -> String {
+    format!("{RELEASES}{app}/{version:010}")
+}
+
+pub fn deploys(app: &AppName) -> String {
+    format!("{DEPLOYS}{app}/")
+}
+
+pub fn deploy(app: &AppName, number: u64) -> String {
+    format!("{DEPLOYS}{app}/{number:010}")
+}
+
+pub fn deploy_lock(app: &AppName) -> String {
+    format!("{DEPLOY_LOCKS}{app}")
+}
+
+pub fn deploy_owner(app: &AppName) -> String {
+    format!("{DEPLOY_OWNERS}{app}")
+}
+
+pub fn secrets(app: &AppName) -> String {
+    format!("{SECRETS}{app}/")
+}
+
+pub fn secrets_version(app: &AppName, version: u64) -> String {
+    format!("{SECRETS}{app}/{version:010}")
+}
+
+/// `hash` is the lower-case hex SHA-256 of the token.
+pub fn token(hash: &str) -> String {
+    format!("{TOKENS}{hash}")
+}
+
+pub fn host(id: &HostId) -> String {
+    format!("{HOSTS}{id}")
+}
