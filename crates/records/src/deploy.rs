@@ -1,17 +1,9 @@
 //! Deploys: bringing an app's machines to a release, in steps that are recorded before they act.
-//!
-//! ```text
-//!   running ──► succeeded
-//!      │ a step failed
-//!      ├──────► failed                       (no earlier release to return to)
-//!      └──────► returning ──► returned       (the last good release serves again)
-//!                    └──────► failed         (neither release could be made to run)
-//! ```
-
-use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use roost_model::{AppName, MachineId};
+use roost_api_types::{DeployFailure, DeployKind, DeployStatus, StepState};
+use roost_model::AppName;
+use roost_planner::{Desired, Plan};
 use serde::{Deserialize, Serialize};
 
 use crate::Record;
@@ -26,12 +18,11 @@ pub struct DeployRecord {
     pub release: u64,
     /// What to return to if it fails: the app's current release when the deploy began.
     pub last_good: Option<u64>,
-    /// Machines wanted of each process group; groups that are absent keep what they have.
-    #[serde(default)]
-    pub counts: BTreeMap<String, u32>,
     pub status: DeployStatus,
-    /// In the order of the plan; those of a return come after those that failed.
-    pub steps: Vec<StepRecord>,
+    pub rollout: RolloutRecord,
+    /// The way back to `last_good`, once a step failed.
+    #[serde(default)]
+    pub return_rollout: Option<RolloutRecord>,
     #[serde(default)]
     pub failure: Option<DeployFailure>,
     /// Things worth knowing that did not stop it.
@@ -42,38 +33,18 @@ pub struct DeployRecord {
     pub finished_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeployKind {
-    Release,
-    /// The same release, other numbers of machines.
-    Scale,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeployStatus {
-    Running,
-    /// A step failed; the last good release is being brought back.
-    Returning,
-    Succeeded,
-    Failed,
-    /// Failed, and the last good release serves again.
-    Returned,
-}
-
-impl DeployStatus {
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Returned)
-    }
-}
-
+/// One plan and how far its execution is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepRecord {
-    /// The step as the planner made it, with everything that carrying it out needs.
-    pub step: serde_json::Value,
-    /// The step in words.
-    pub title: String,
+pub struct RolloutRecord {
+    pub desired: Desired,
+    /// With the ids of the machines that it creates.
+    pub plan: Plan,
+    /// By the steps' index in the plan.
+    pub progress: Vec<StepProgress>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StepProgress {
     pub state: StepState,
     #[serde(default)]
     pub started_at: Option<Timestamp>,
@@ -81,29 +52,12 @@ pub struct StepRecord {
     pub finished_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepState {
-    Pending,
-    /// Recorded; it may have acted.
-    Running,
-    Done,
-    Failed,
-    /// The deploy failed before its turn.
-    Skipped,
-}
-
-/// Why a deploy failed, for people and for programs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeployFailure {
-    /// Stable: `machine_exited`, `unhealthy`, `start_timeout`, `host_error`, ...
-    pub code: String,
-    pub message: String,
-    #[serde(default)]
-    pub machine: Option<MachineId>,
-    /// The machine's last log lines, oldest first.
-    #[serde(default)]
-    pub log: Vec<String>,
+impl RolloutRecord {
+    pub fn new(desired: Desired, plan: Plan) -> Self {
+        let pending = StepProgress { state: StepState::Pending, started_at: None, finished_at: None };
+        let progress = vec![pending; plan.steps().count()];
+        Self { desired, plan, progress }
+    }
 }
 
 impl Record for DeployRecord {}

@@ -29,9 +29,7 @@ mod token;
 
 pub use self::{
     app::AppRecord,
-    deploy::{
-        DeployFailure, DeployKind, DeployLock, DeployOwner, DeployRecord, DeployStatus, StepRecord, StepState,
-    },
+    deploy::{DeployLock, DeployOwner, DeployRecord, RolloutRecord, StepProgress},
     host::HostRecord,
     org::{DEFAULT_NETWORK, NetworkRecord, OrgRecord},
     record::{Corrupt, Record, Stored},

@@ -1,0 +1,65 @@
+//! The body of every answer that is not a success.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// A sentence for people: what was wrong, and what to do.
+    pub error: String,
+    /// Stable; programs branch on it.
+    pub status: ErrorCode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    InvalidRequest,
+    InvalidConfig,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    AppNotFound,
+    MachineNotFound,
+    ReleaseNotFound,
+    NameTaken,
+    /// The machine's or the app's state does not allow it.
+    WrongState,
+    DeployRunning,
+    LeaseHeld,
+    LeaseNotFound,
+    VersionMismatch,
+    InsufficientCapacity,
+    ImageUnavailable,
+    Timeout,
+    /// The host (or the guest) is not there to answer.
+    Unavailable,
+    /// The client's mistake is not one of the above, or a code of a newer server.
+    #[serde(other)]
+    Unknown,
+}
+
+impl ErrorCode {
+    /// The HTTP status that goes with it.
+    pub fn http_status(self) -> u16 {
+        match self {
+            Self::InvalidRequest | Self::InvalidConfig => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
+            Self::NotFound
+            | Self::AppNotFound
+            | Self::MachineNotFound
+            | Self::ReleaseNotFound
+            | Self::LeaseNotFound => 404,
+            Self::Timeout => 408,
+            Self::NameTaken | Self::DeployRunning | Self::LeaseHeld | Self::VersionMismatch => 409,
+            Self::WrongState => 412,
+            Self::ImageUnavailable => 422,
+            Self::Unknown => 500,
+            // 503 would make clients send the same again by themselves; for these, a person decides.
+            Self::InsufficientCapacity => 422,
+            Self::Unavailable => 504,
+        }
+    }
+}

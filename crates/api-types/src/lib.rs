@@ -1,0 +1,75 @@
+//! Bodies of the public API: HTTP/1.1 with JSON, one port for all of it.
+//!
+//! The Machines API, as its clients know it, under `/v1/apps`:
+//!
+//! | call | body | answer |
+//! |---|---|---|
+//! | `GET /v1/apps?org_slug=` | | [`AppList`] |
+//! | `POST /v1/apps` | [`CreateApp`] | 201 [`App`] |
+//! | `GET /v1/apps/{app}` | | [`App`] |
+//! | `DELETE /v1/apps/{app}?force=` | | 202 |
+//! | `GET …/machines?include_deleted=&region=&state=&metadata.{key}=` | | `[`[`Machine`]`]` |
+//! | `POST …/machines` | [`MachineInput`] | [`Machine`] |
+//! | `GET …/machines/{id}` | | [`Machine`] |
+//! | `POST …/machines/{id}` | [`MachineInput`] | [`Machine`], of a new version |
+//! | `DELETE …/machines/{id}?force=` | | [`Done`] |
+//! | `POST …/machines/{id}/start` | | [`Started`] |
+//! | `POST …/machines/{id}/stop` | [`StopMachine`] | [`Done`] |
+//! | `POST …/machines/{id}/restart?timeout=&signal=&force_stop=` | | [`Done`] |
+//! | `POST …/machines/{id}/signal` | [`SignalMachine`] | [`Done`] |
+//! | `POST …/machines/{id}/cordon`, `…/uncordon` | | [`Done`] |
+//! | `GET …/machines/{id}/wait?state=&instance_id=&timeout=` | | [`Waited`]; 408 when the time is over |
+//! | `POST …/machines/{id}/exec` | [`ExecMachine`] | [`ExecResult`] |
+//! | `GET …/machines/{id}/ps` | | `[`[`ProcessStat`]`]` |
+//! | `GET …/machines/{id}/events` | | `[MachineEvent]`, newest first |
+//! | `POST/GET …/machines/{id}/lease` | [`LeaseRequest`] | [`LeaseAnswer`] |
+//! | `DELETE …/machines/{id}/lease` | | [`Done`] |
+//! | `GET …/machines/{id}/metadata` | | a map of texts |
+//! | `POST …/machines/{id}/metadata/{key}` | [`MetadataValue`] | 204 |
+//! | `DELETE …/machines/{id}/metadata/{key}` | | 204 |
+//! | `GET …/secrets` | | [`SecretList`] |
+//! | `POST …/secrets` | [`UpdateSecrets`] | [`SecretsUpdated`] |
+//! | `POST …/secrets/{name}` | [`SetSecret`] | 201 [`SecretSet`] |
+//! | `DELETE …/secrets/{name}` | | [`SecretDeleted`] |
+//!
+//! A leased machine is changed with its nonce in the header [`LEASE_NONCE_HEADER`].
+//!
+//! Roost's own:
+//!
+//! | call | body | answer |
+//! |---|---|---|
+//! | `GET /v1/status` | | [`ServerStatus`] |
+//! | `POST /v1/images/resolve` | [`ResolveImage`] | [`ResolvedImage`] |
+//! | `POST …/releases` | [`CreateRelease`] | [`DeployAnswer`]; the deploy goes on by itself |
+//! | `GET …/releases` | | `[`[`Release`]`]`, newest first, without `config` |
+//! | `GET …/releases/{version}` | | [`Release`] |
+//! | `GET …/releases/{version}/watch` | | [`DeployEvent`]s, a JSON line each: of its last deploy |
+//! | `POST …/rollback` | [`Rollback`] | [`DeployAnswer`] |
+//! | `POST …/scale` | [`Scale`] | [`DeployAnswer`] |
+//! | `POST …/secrets/deploy` | | [`DeployAnswer`]: machines get staged secrets |
+//! | `GET …/deploys` | | `[`[`Deploy`]`]`, newest first |
+//! | `GET …/deploys/{number}` | | [`Deploy`] |
+//! | `GET …/deploys/{number}/watch` | | [`DeployEvent`]s until the deploy has ended |
+//! | `GET …/logs?tail=&follow=&machine=&after=` | | [`LogLine`]s, a JSON line each |
+//! | `GET …/machines/{id}/exec-stream` | upgrade [`EXEC_PROTOCOL`] | [`ExecFrame`]s, a JSON line each, both ways |
+//!
+//! `/v2` is the registry. Every answer that is no success has an [`ErrorBody`].
+
+mod app;
+mod deploy;
+mod error;
+mod lease;
+mod machine;
+mod release;
+mod secret;
+mod server;
+
+pub use roost_host_api::{EXEC_PROTOCOL, ExecFrame, LogLine};
+
+pub use self::{app::*, deploy::*, error::*, lease::*, machine::*, release::*, secret::*, server::*};
+
+/// Carries the nonce of a machine's lease.
+pub const LEASE_NONCE_HEADER: &str = "fly-machine-lease-nonce";
+
+/// Largest body of a call: a machine's configuration or an app's, with injected files.
+pub const MAX_BODY_BYTES: usize = roost_host_api::MAX_REQUEST_BYTES;
