@@ -81,8 +81,14 @@ mod tests {
     fn digests_round_trip_and_nothing_else_parses() {
         let digest = Digest::of(b"roost");
         assert_eq!(digest.to_string().parse::<Digest>(), Ok(digest));
-        for text in ["", "sha256:", "sha512:00", "sha256:../../etc", &digest.hex(), &digest.to_string().to_uppercase()]
-        {
+        for text in [
+            "",
+            "sha256:",
+            "sha512:00",
+            "sha256:../../etc",
+            &digest.hex(),
+            &digest.to_string().to_uppercase(),
+        ] {
             assert!(text.parse::<Digest>().is_err(), "{text}");
         }
     }

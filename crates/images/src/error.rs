@@ -11,14 +11,18 @@ pub enum ImageError {
     /// No registry in the list could be asked.
     #[error("cannot reach registry {registry}: {reason}")]
     Unreachable { registry: String, reason: String },
-    #[error("registry {registry} refused access to {repository}: {reason}; check its credentials under [registry.credentials]")]
+    #[error(
+        "registry {registry} refused access to {repository}: {reason}; check its credentials under [registry.credentials]"
+    )]
     Denied { registry: String, repository: String, reason: String },
     #[error("image {image} does not exist in registry {registry}")]
     NotFound { registry: String, image: String },
     /// The registry answered something that the protocol does not allow.
     #[error("registry {registry}: {reason}")]
     Protocol { registry: String, reason: String },
-    #[error("image {image} has no variant for linux/amd64; it is made for {found}. Build it with --platform linux/amd64")]
+    #[error(
+        "image {image} has no variant for linux/amd64; it is made for {found}. Build it with --platform linux/amd64"
+    )]
     WrongPlatform { image: String, found: String },
     #[error("{what} does not match its digest: expected {expected}, got {found}")]
     DigestMismatch { what: String, expected: Digest, found: Digest },
@@ -30,7 +34,9 @@ pub enum ImageError {
     /// A layer that cannot become a file tree; `entry` is its path where there is one.
     #[error("layer {layer} is broken: {reason}")]
     BrokenLayer { layer: Digest, reason: String },
-    #[error("image is too large: {what} is more than the limit of {limit} (raise {key} under [registry.limits])")]
+    #[error(
+        "image is too large: {what} is more than the limit of {limit} (raise {key} under [registry.limits])"
+    )]
     TooLarge { what: String, limit: u64, key: &'static str },
     /// Only an image that is pinned to a digest can be made into a disk.
     #[error("image {0} is not pinned to a digest")]

@@ -152,11 +152,13 @@ impl Index {
     /// The entry for linux/amd64. An entry without a platform counts only when it is the only one.
     pub fn for_this_platform(&self, image: &str) -> Result<&Descriptor, ImageError> {
         let fits = |entry: &&Descriptor| entry.platform.as_ref().is_some_and(Platform::runs_here);
-        let only = || self.manifests.first().filter(|only| self.manifests.len() == 1 && only.platform.is_none());
-        self.manifests.iter().find(fits).or_else(only).ok_or_else(|| ImageError::WrongPlatform {
-            image: image.to_owned(),
-            found: self.platforms(),
-        })
+        let only =
+            || self.manifests.first().filter(|only| self.manifests.len() == 1 && only.platform.is_none());
+        self.manifests
+            .iter()
+            .find(fits)
+            .or_else(only)
+            .ok_or_else(|| ImageError::WrongPlatform { image: image.to_owned(), found: self.platforms() })
     }
 
     fn platforms(&self) -> String {

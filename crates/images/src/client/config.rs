@@ -71,9 +71,14 @@ impl From<Mirror> for String {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Credentials {
-    Basic { username: String, password: String },
+    Basic {
+        username: String,
+        password: String,
+    },
     /// A token that the registry takes as it is.
-    Token { token: String },
+    Token {
+        token: String,
+    },
 }
 
 impl fmt::Debug for Credentials {
