@@ -1,9 +1,14 @@
 //! The lenient forms of values: a table for a list of one, numbers for texts, units for sizes.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
-use roost_model::GoDuration;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, de};
+
+mod duration;
+mod size;
+
+pub use duration::{Millis, Seconds};
+pub use size::{Gigabytes, Megabytes};
 
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -91,171 +96,3 @@ pub(crate) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     }
     deserializer.deserialize_any(Visitor)
 }
-
-macro_rules! duration_form {
-    ($(#[$doc:meta])* $name:ident, $from_integer:path, $expecting:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-        pub struct $name(pub Duration);
-
-        impl $name {
-            /// Reads a duration with units, or an integer in this form's own unit.
-            pub fn from_text(text: &str) -> Result<Self, String> {
-                match text.parse::<u64>() {
-                    Ok(n) => Ok(Self($from_integer(n))),
-                    Err(_) => text.parse::<GoDuration>().map(|d| Self(d.0)).map_err(|e| e.to_string()),
-                }
-            }
-        }
-
-        impl From<$name> for GoDuration {
-            fn from(value: $name) -> GoDuration {
-                GoDuration(value.0)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                GoDuration(self.0).fmt(f)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Visitor;
-                impl de::Visitor<'_> for Visitor {
-                    type Value = $name;
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str($expecting)
-                    }
-                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
-                        $name::from_text(text).map_err(E::custom)
-                    }
-                    fn visit_i64<E: de::Error>(self, n: i64) -> Result<$name, E> {
-                        match u64::try_from(n) {
-                            Ok(n) => self.visit_u64(n),
-                            Err(_) => Err(E::invalid_value(de::Unexpected::Signed(n), &self)),
-                        }
-                    }
-                    fn visit_u64<E: de::Error>(self, n: u64) -> Result<$name, E> {
-                        Ok($name($from_integer(n)))
-                    }
-                }
-                deserializer.deserialize_any(Visitor)
-            }
-        }
-    };
-}
-
-duration_form!(
-    /// A duration whose bare integers are seconds.
-    Seconds,
-    Duration::from_secs,
-    "a duration such as \"10s\", or a number of seconds"
-);
-duration_form!(
-    /// A duration whose bare integers are milliseconds.
-    Millis,
-    Duration::from_millis,
-    "a duration such as \"10s\", or a number of milliseconds"
-);
-
-/// Bytes in each unit that a size may be written with, longest names first.
-const UNITS: [(&str, u64); 12] = [
-    ("kib", 1 << 10),
-    ("mib", 1 << 20),
-    ("gib", 1 << 30),
-    ("tib", 1 << 40),
-    ("kb", 1 << 10),
-    ("mb", 1 << 20),
-    ("gb", 1 << 30),
-    ("tb", 1 << 40),
-    ("k", 1 << 10),
-    ("m", 1 << 20),
-    ("g", 1 << 30),
-    ("t", 1 << 40),
-];
-
-/// Reads `1gb`, `512 MB`, `2GiB`, or a bare integer in units of `unit` bytes. Units are powers of
-/// 1024, as the platform's sizes are. The answer is in units of `unit`.
-fn parse_size(text: &str, unit: u64) -> Result<u32, String> {
-    let wrong = || format!("invalid size \"{text}\"; write a number and a unit, such as 512mb or 1gb");
-    let lower = text.trim().to_ascii_lowercase();
-    let (digits, scale) = UNITS
-        .iter()
-        .find_map(|(name, scale)| lower.strip_suffix(name).map(|digits| (digits, *scale)))
-        .unwrap_or((&lower, unit));
-    let number = u64::from_str(digits.trim()).map_err(|_| wrong())?;
-    let bytes = number.checked_mul(scale).ok_or_else(wrong)?;
-    if bytes % unit != 0 {
-        return Err(format!("invalid size \"{text}\": it must be a whole number of {}", unit_name(unit)));
-    }
-    u32::try_from(bytes / unit).map_err(|_| wrong())
-}
-
-fn unit_name(unit: u64) -> &'static str {
-    if unit == 1 << 30 { "gigabytes" } else { "megabytes" }
-}
-
-macro_rules! size_form {
-    ($(#[$doc:meta])* $name:ident, $bytes:expr, $suffix:literal, $expecting:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-        pub struct $name(pub u32);
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(&format_args!("{}{}", self.0, $suffix))
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Visitor;
-                impl de::Visitor<'_> for Visitor {
-                    type Value = $name;
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str($expecting)
-                    }
-                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
-                        parse_size(text, $bytes).map($name).map_err(E::custom)
-                    }
-                    fn visit_i64<E: de::Error>(self, n: i64) -> Result<$name, E> {
-                        match u32::try_from(n) {
-                            Ok(n) => Ok($name(n)),
-                            Err(_) => Err(E::invalid_value(de::Unexpected::Signed(n), &self)),
-                        }
-                    }
-                    fn visit_u64<E: de::Error>(self, n: u64) -> Result<$name, E> {
-                        match u32::try_from(n) {
-                            Ok(n) => Ok($name(n)),
-                            Err(_) => Err(E::invalid_value(de::Unexpected::Unsigned(n), &self)),
-                        }
-                    }
-                }
-                deserializer.deserialize_any(Visitor)
-            }
-        }
-    };
-}
-
-size_form!(
-    /// A size whose bare integers are megabytes.
-    Megabytes,
-    1 << 20,
-    "mb",
-    "a size such as \"512mb\" or \"2gb\", or a number of megabytes"
-);
-size_form!(
-    /// A size whose bare integers are gigabytes.
-    Gigabytes,
-    1 << 30,
-    "gb",
-    "a size such as \"10gb\", or a number of gigabytes"
-);

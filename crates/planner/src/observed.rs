@@ -28,9 +28,9 @@ impl ObservedMachine {
         self.state == MachineState::Failed
     }
 
-    /// No VMM runs and none is about to: a request may wake it.
+    /// No VMM runs, or it is about to end: a request may wake it.
     pub(crate) fn asleep(&self) -> bool {
-        self.state.can_start()
+        self.state.can_start() || matches!(self.state, MachineState::Stopping | MachineState::Suspending)
     }
 
     /// A request that comes now is served, by waking the machine if need be.

@@ -59,7 +59,7 @@ struct Group<'a> {
     width: usize,
     /// Of the desired release, the best first.
     current: Vec<&'a ObservedMachine>,
-    /// Of other releases, running ones first.
+    /// Of other releases; first those that are out of service, then running ones.
     old: Vec<&'a ObservedMachine>,
     failed: Vec<&'a ObservedMachine>,
 }
@@ -80,7 +80,7 @@ impl<'a> Group<'a> {
         let (mut current, mut old): (Vec<_>, Vec<_>) =
             usable.into_iter().partition(|m| m.release == Some(desired.release));
         current.sort_by_key(|m| (!m.serves(), m.cordoned, m.id.clone()));
-        old.sort_by_key(|m| (m.asleep(), m.id.clone()));
+        old.sort_by_key(|m| (!m.cordoned, m.asleep(), m.id.clone()));
         Self { name, wanted, strategy: desired.strategy, width, current, old, failed }
     }
 
@@ -96,9 +96,6 @@ impl<'a> Group<'a> {
     fn batched(&self, lanes: Lanes) -> Vec<Batch> {
         let mut work = lanes.work;
         let mut batches = Vec::new();
-        if !lanes.at_once.is_empty() {
-            batches.push(Batch { lanes: lanes.at_once });
-        }
         if self.strategy == Strategy::Rolling && !work.is_empty() {
             batches.push(Batch { lanes: vec![work.remove(0)] });
         }
@@ -111,8 +108,6 @@ impl<'a> Group<'a> {
 /// What a group needs, in the order in which it is done.
 #[derive(Default)]
 struct Lanes {
-    /// Takes nothing away and needs no proof: done first, together.
-    at_once: Vec<Lane>,
     /// The first alone, the others in batches.
     work: Vec<Lane>,
     /// Machines that nothing takes the place of.
@@ -121,7 +116,12 @@ struct Lanes {
 
 /// Takes a machine out of service and away.
 fn retire(group: &str, machine: &ObservedMachine) -> Lane {
-    Lane { group: group.to_owned(), steps: retire_steps(&machine.id) }
+    let steps = if machine.failed() {
+        vec![Step::DestroyMachine { machine: machine.id.clone() }]
+    } else {
+        retire_steps(&machine.id)
+    };
+    Lane { group: group.to_owned(), steps }
 }
 
 fn retire_steps(machine: &MachineId) -> Vec<Step> {

@@ -18,13 +18,15 @@ pub enum Step {
         /// Made cordoned: it gets requests only after `Uncordon`.
         cordoned: bool,
     },
-    /// Give an existing machine the release's configuration, and reboot it.
+    /// Give an existing machine the release's configuration and reboot it, after a change that is
+    /// under way has ended.
     UpdateMachine { machine: MachineId, group: String, launch: Launch },
-    /// Start a machine that does not run.
+    /// Start a machine that does not run, after a stop that is under way has ended.
     StartMachine { machine: MachineId },
     /// Wait until the machine's processes run. Fails when it exits.
     WaitStarted { machine: MachineId },
-    /// Wait until every check passes. Fails when it exits, or when the time is over.
+    /// Wait until every check passes and the machine has stayed up for a moment. Fails when it
+    /// exits, or when the time is over.
     WaitHealthy { machine: MachineId },
     /// Let it have requests.
     Uncordon { machine: MachineId },

@@ -9,7 +9,7 @@ use serde::de::{Error, Expected, Unexpected};
 pub(crate) struct ReadError {
     pub message: String,
     pub help: Option<String>,
-    /// Where it happened: index into the reader's list of visited values, outermost last.
+    /// Where it happened: the innermost value that was being read.
     pub place: Option<Place>,
 }
 

@@ -8,6 +8,7 @@ mod toml;
 mod tree;
 mod yaml;
 
+pub(crate) use error::nearest;
 pub(crate) use node::Node;
 pub(crate) use tree::{Unknown, read};
 

@@ -29,7 +29,8 @@ pub(crate) struct Unknown {
 /// Reads a value of `T` out of the tree.
 pub(crate) fn read<T: for<'de> Deserialize<'de>>(root: &Node) -> (Result<T, ReadError>, Vec<Unknown>) {
     let unknown = RefCell::default();
-    let result = T::deserialize(Reader { node: root, path: String::new(), unknown: &unknown });
+    let reader = Reader { node: root, path: String::new(), unknown: &unknown };
+    let result = reader.placed(PhantomData);
     (result, unknown.into_inner())
 }
 
@@ -45,10 +46,11 @@ impl<'a> Reader<'a> {
         Reader { node, path: format!("{}{dot}{key}", self.path), unknown: self.unknown }
     }
 
-    /// Runs `read`, and gives its error this value's place unless it has one further in.
-    fn placed<T>(self, read: impl FnOnce(&Self) -> Result<T, ReadError>) -> Result<T, ReadError> {
-        read(&self).map_err(|mut error| {
-            error.place.get_or_insert(Place { path: self.path, span: self.node.span.clone() });
+    /// Reads this value; an error gets its place unless it has one further in.
+    fn placed<'de, S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, ReadError> {
+        let place = Place { path: self.path.clone(), span: self.node.span.clone() };
+        seed.deserialize(self).map_err(|mut error| {
+            error.place.get_or_insert(place);
             error
         })
     }
@@ -83,7 +85,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     type Error = ReadError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        self.placed(|reader| reader.any(visitor))
+        self.any(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -102,11 +104,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         if let Value::Table(entries) = &self.node.value {
             self.note_unknown(entries, fields);
         }
-        self.placed(|reader| match &reader.node.value {
+        match &self.node.value {
             // A list is no short form of a table.
             Value::List(_) => Err(de::Error::invalid_type(de::Unexpected::Seq, &"a table")),
-            _ => reader.any(visitor),
-        })
+            _ => self.any(visitor),
+        }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -117,12 +119,13 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         if name != ONE_OR_MANY {
             return visitor.visit_newtype_struct(self);
         }
-        self.placed(|reader| match &reader.node.value {
+        match &self.node.value {
             Value::Table(_) => {
-                visitor.visit_seq(Items { reader, items: std::slice::from_ref(reader.node), next: 0 })
+                let items = std::slice::from_ref(self.node);
+                visitor.visit_seq(Items { reader: &self, items, next: 0 })
             }
-            _ => reader.any(visitor),
-        })
+            _ => self.any(visitor),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -131,16 +134,16 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        self.placed(|reader| match &reader.node.value {
+        match &self.node.value {
             Value::Text(text) => {
                 let variant: StrDeserializer<'_, ReadError> = text.as_str().into_deserializer();
                 visitor.visit_enum(variant)
             }
             _ => {
                 let names = variants.iter().map(|v| format!("\"{v}\"")).collect::<Vec<_>>().join(", ");
-                reader.any(OneOf { names, value: PhantomData })
+                self.any(OneOf { names, value: PhantomData })
             }
-        })
+        }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -183,7 +186,7 @@ impl<'de> SeqAccess<'de> for Items<'_, '_> {
             if std::ptr::eq(item, self.reader.node) { String::new() } else { format!("[{}]", self.next) };
         self.next += 1;
         let path = format!("{}{part}", self.reader.path);
-        seed.deserialize(Reader { node: item, path, unknown: self.reader.unknown }).map(Some)
+        Reader { node: item, path, unknown: self.reader.unknown }.placed(seed).map(Some)
     }
 }
 
@@ -209,6 +212,6 @@ impl<'de> MapAccess<'de> for Members<'_, '_> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
         let entry = &self.entries[self.next];
         self.next += 1;
-        seed.deserialize(self.reader.member(&entry.value, &entry.key))
+        self.reader.member(&entry.value, &entry.key).placed(seed)
     }
 }

@@ -22,8 +22,7 @@ impl Group<'_> {
             return Vec::new();
         }
         let mut steps = Vec::new();
-        let needs_start = machine.asleep() || machine.state == MachineState::Stopping;
-        if needs_start {
+        if machine.asleep() {
             steps.push(Step::StartMachine { machine: id.clone() });
         }
         steps.extend(self.waits(id));
