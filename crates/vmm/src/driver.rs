@@ -1,61 +1,79 @@
 //! The seam between the host's agent and the programs that run machines.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use roost_netdev::LinkKind;
 
-use crate::{BootFiles, JailSpec, Vm, VmSpec, VmmConfig, VmmError};
+use crate::{
+    BootFiles, JailSpec, Vm, VmSpec, VmmConfig, VmmError,
+    firecracker::{self, Firecracker},
+    place::Place,
+    qemu::{self, Accelerator, Qemu},
+    select,
+};
 
 /// Cheap to clone.
-#[derive(Clone)]
-pub struct Driver {}
+#[derive(Debug, Clone)]
+pub enum Driver {
+    Qemu(Arc<Qemu>),
+    Firecracker(Arc<Firecracker>),
+}
 
 impl Driver {
     /// The driver that the configuration names or, for `auto`, the best one that works here, and why.
     ///
-    /// Takes as long as a boot the first time (KVM is believed only when a guest booted under it) and is
-    /// remembered in `state_dir` until kernel, VMM or the host's own boot change.
+    /// Takes as long as a boot the first time where there is KVM (it is believed only when a guest
+    /// booted under it); the answer is remembered in `state_dir` until kernel, VMM or the host's own boot change.
     pub async fn select(
         config: &VmmConfig,
         boot: &BootFiles,
         state_dir: &Path,
     ) -> Result<(Self, String), VmmError> {
-        let _ = (config, boot, state_dir);
-        Err(VmmError::NoDriver("not built".into()))
+        select::select(config, boot, state_dir).await
     }
 
     /// `qemu (tcg)`, `qemu (kvm)` or `firecracker`.
     pub fn describe(&self) -> String {
-        String::new()
+        match self {
+            Self::Qemu(qemu) => format!("qemu ({})", qemu.accelerator().name()),
+            Self::Firecracker(_) => "firecracker".into(),
+        }
     }
 
-    /// Instructions are translated in software: slow, and more memory.
+    /// Instructions are translated in software: slow, and more memory (see [`crate::Limits::for_guest`]).
     pub fn is_emulated(&self) -> bool {
-        true
+        matches!(self, Self::Qemu(qemu) if qemu.accelerator() == Accelerator::Tcg)
     }
 
     /// The kind of link that this driver's machines need.
     pub fn link_kind(&self) -> LinkKind {
-        LinkKind::Tap
+        match self {
+            Self::Qemu(_) => LinkKind::Tap,
+            Self::Firecracker(_) => LinkKind::Netns,
+        }
     }
 
-    /// Starts a machine; returns when the VMM runs it. Leaves nothing behind on failure. The descriptors in
-    /// `spec` are the caller's to drop, once this returned.
+    /// Starts a machine; returns when the VMM runs it. Leaves nothing behind on failure; after a
+    /// cancelled call [`Self::remove`] does. The caller drops the link in `spec` once this returned: the
+    /// VMM has its own copy.
     pub async fn spawn(&self, spec: &VmSpec) -> Result<Vm, VmmError> {
-        let _ = spec;
-        Err(VmmError::NoDriver("not built".into()))
+        match self {
+            Self::Qemu(qemu) => qemu.spawn(spec).await,
+            Self::Firecracker(firecracker) => firecracker.spawn(spec).await,
+        }
     }
 
     /// Finds the VMM that an earlier agent started in this jail; `None` if none lives. One that was caught
     /// half-started is ended.
     pub async fn adopt(&self, jail: &JailSpec) -> Result<Option<Vm>, VmmError> {
-        let _ = jail;
-        Ok(None)
+        match self {
+            Self::Qemu(_) => qemu::adopt(jail).await,
+            Self::Firecracker(_) => firecracker::adopt(jail).await,
+        }
     }
 
-    /// Removes what a dead VMM left in its jail and cgroup; kills one that lives.
+    /// Removes jail and cgroup, killing what lives in it. Fine if it is gone already.
     pub async fn remove(&self, jail: &JailSpec) -> Result<(), VmmError> {
-        let _ = jail;
-        Ok(())
+        Place::of(jail)?.remove().await
     }
 }

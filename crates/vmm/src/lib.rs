@@ -5,20 +5,36 @@
 //! guest. Not for: images, addresses, what is said on that stream, when to start or stop.
 
 mod capacity;
+mod cgroup;
 mod config;
+mod console;
 mod doctor;
 mod driver;
 mod error;
+mod firecracker;
+mod guest_socket;
+mod jail;
 mod limits;
+mod output;
+mod pidfd;
+mod place;
+mod probe;
+mod programs;
+mod qemu;
+mod select;
+mod socket;
 mod spec;
 mod vm;
 
 pub use capacity::Capacity;
 pub use config::{DriverChoice, VmmConfig};
+pub use console::CONSOLE_BYTES;
 pub use doctor::{Finding, FindingState, inspect};
 pub use driver::Driver;
 pub use error::VmmError;
+pub use firecracker::Firecracker;
 pub use limits::{CpuLimit, Limits, TRANSLATION_CACHE_MIB};
+pub use qemu::Qemu;
 pub use roost_netdev::{Link, LinkKind};
 pub use spec::{BootFiles, Disk, JailSpec, Nic, VmSpec};
-pub use vm::{CONSOLE_BYTES, ExitCause, GuestStream, Vm, VmExit};
+pub use vm::{ExitCause, GuestStream, Vm, VmExit};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use roost_model::MachineId;
 use roost_netdev::Link;
 
-use crate::Limits;
+use crate::{Limits, VmmError};
 
 /// The kernel side of a boot, the same for every machine of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,4 +60,36 @@ pub struct Disk {
 pub struct Nic {
     pub mac: [u8; 6],
     pub link: Link,
+}
+
+/// Longest serial of a virtio block device (virtio 1.2, section 5.2.6).
+const MAX_SERIAL: usize = 20;
+
+impl VmSpec {
+    /// What no VMM should be asked, because it would take it for something else.
+    pub(crate) fn check(&self) -> Result<(), VmmError> {
+        let refuse = |reason: String| Err(VmmError::Spec(reason));
+        if self.jail.uid == 0 || self.jail.gid == 0 {
+            return refuse("a VMM may not run as root".into());
+        }
+        if self.vcpus == 0 || self.memory_mib == 0 {
+            return refuse("a machine needs at least one CPU and some memory".into());
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if let Some(disk) =
+            self.disks.iter().find(|d| d.serial.len() > MAX_SERIAL || !d.serial.chars().all(plain))
+        {
+            return refuse(format!(
+                "a disk's serial is up to 20 letters, digits, - _ and .: {:?}",
+                disk.serial
+            ));
+        }
+        // What follows `--` goes to init; QEMU and the kernel's own devices come last.
+        let one_word =
+            |arg: &str| arg != "--" && !arg.is_empty() && arg.chars().all(|c| c.is_ascii_graphic());
+        if let Some(arg) = self.kernel_args.iter().find(|arg| !one_word(arg)) {
+            return refuse(format!("a kernel argument is one word: {arg:?}"));
+        }
+        Ok(())
+    }
 }

@@ -1,8 +1,34 @@
 //! A running VMM, as the host's agent holds it.
+//!
+//! [`Vm`] is a handle. Behind it stands one task for each VMM (its driver's monitor), which owns the control
+//! connection, hears of the end and reaps the process:
+//!
+//! ```text
+//!   Vm ──requests──► monitor ──QMP──► QEMU          (Firecracker: its console pipe)
+//!   Vm ◄─ready, exit─┘   ▲
+//!                        └── pidfd: the process ended
+//! ```
+//!
+//! The task lives in the agent; when the agent dies the VMM runs on, and [`crate::Driver::adopt`]
+//! makes a new one.
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
-use crate::VmmError;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{mpsc, oneshot, watch},
+};
+
+use crate::{
+    VmmError,
+    console::Console,
+    guest_socket::GuestSocket,
+    pidfd::{Ended, Pidfd},
+    place::Place,
+};
 
 /// A byte stream to the guest's agent.
 pub trait GuestStream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -26,47 +52,149 @@ pub enum ExitCause {
     Killed,
     /// The VMM grew past its memory limit.
     OutOfMemory,
-    /// The VMM ended by itself with this exit status.
+    /// The VMM ended by itself with this exit status, as a shell shows it (128 + signal).
     Failed { status: i32 },
     /// It ended while nobody watched.
     Unknown,
 }
 
+/// Asks a monitor to bring the console up to date, and to drop the sender when that is done.
+pub(crate) type ConsoleRequest = oneshot::Sender<()>;
+
+/// Console requests in flight; more wait.
+const CONSOLE_REQUESTS: usize = 4;
+
 /// A handle; cheap to clone. Dropping it leaves the VMM running.
 #[derive(Clone)]
-pub struct Vm {}
+pub struct Vm(Arc<Shared>);
+
+struct Shared {
+    pid: u32,
+    process: Arc<Pidfd>,
+    place: Place,
+    guest: GuestSocket,
+    killed: Arc<AtomicBool>,
+    console: Arc<Mutex<Console>>,
+    console_requests: mpsc::Sender<ConsoleRequest>,
+    guest_ready: watch::Receiver<bool>,
+    exit: watch::Receiver<Option<VmExit>>,
+}
+
+/// The monitor's half of a [`Vm`].
+pub(crate) struct MonitorSide {
+    pub process: Arc<Pidfd>,
+    pub console: Arc<Mutex<Console>>,
+    pub console_requests: mpsc::Receiver<ConsoleRequest>,
+    pub guest_ready: watch::Sender<bool>,
+    place: Place,
+    killed: Arc<AtomicBool>,
+    exit: watch::Sender<Option<VmExit>>,
+}
 
 impl Vm {
+    /// `guest_ready`: the guest's agent has opened its end already, as far as is known.
+    pub(crate) fn new(
+        pid: u32,
+        process: Pidfd,
+        place: Place,
+        guest: GuestSocket,
+        guest_ready: bool,
+    ) -> (Self, MonitorSide) {
+        let process = Arc::new(process);
+        let (console, killed) = (Arc::<Mutex<Console>>::default(), Arc::<AtomicBool>::default());
+        let (console_sender, console_receiver) = mpsc::channel(CONSOLE_REQUESTS);
+        let (ready_sender, ready_receiver) = watch::channel(guest_ready);
+        let (exit_sender, exit_receiver) = watch::channel(None);
+        let monitor = MonitorSide {
+            process: process.clone(),
+            console: console.clone(),
+            console_requests: console_receiver,
+            guest_ready: ready_sender,
+            place: place.clone(),
+            killed: killed.clone(),
+            exit: exit_sender,
+        };
+        let shared = Shared {
+            pid,
+            process,
+            place,
+            guest,
+            killed,
+            console,
+            console_requests: console_sender,
+            guest_ready: ready_receiver,
+            exit: exit_receiver,
+        };
+        (Self(Arc::new(shared)), monitor)
+    }
+
     /// Process id of the VMM.
     pub fn pid(&self) -> u32 {
-        0
+        self.0.pid
     }
 
     /// Waits for the end; gives the same answer to everybody who asks, and again.
     pub async fn wait_exit(&self) -> VmExit {
-        VmExit { cause: ExitCause::Unknown, output: String::new() }
+        let mut exit = self.0.exit.clone();
+        let unknown = || VmExit { cause: ExitCause::Unknown, output: String::new() };
+        exit.wait_for(Option::is_some).await.map_or_else(|_| unknown(), |e| e.clone().unwrap_or_else(unknown))
     }
 
     /// Ends the VMM at once, without the guest's consent, and waits until it is gone.
     pub async fn kill(&self) -> VmExit {
+        self.0.killed.store(true, Ordering::Relaxed);
+        self.0.process.kill();
         self.wait_exit().await
     }
 
-    /// A new connection to the guest's agent; it takes the place of an older one, which should be dropped first.
+    /// A new connection to the guest's agent. Waits until the agent has opened its end: the caller bounds
+    /// the time. There is one connection at a time: drop the older one first.
     pub async fn connect_guest(&self) -> Result<Box<dyn GuestStream>, VmmError> {
-        Err(VmmError::Ended)
+        let connect = async {
+            let mut ready = self.0.guest_ready.clone();
+            ready.wait_for(|ready| *ready).await.map_err(|_| VmmError::Ended)?;
+            self.0.guest.connect().await
+        };
+        tokio::select! {
+            stream = connect => stream,
+            _ = self.wait_exit() => Err(VmmError::Ended),
+        }
     }
 
-    /// The last of what the guest wrote to its serial console, at most [`CONSOLE_BYTES`]; also after the end.
+    /// The last of what the guest wrote to its serial console, at most [`crate::CONSOLE_BYTES`]; also after the end.
     pub async fn console_tail(&self) -> String {
-        String::new()
+        let (request, done) = oneshot::channel();
+        if self.0.console_requests.send(request).await.is_ok() {
+            // An error is the monitor's way to say that it is done, too.
+            let _ = done.await;
+        }
+        self.0.console.lock().unwrap_or_else(PoisonError::into_inner).tail()
     }
 
     /// Kills what still runs, then removes cgroup and jail. Fine if any of it is gone already.
     pub async fn cleanup(&self) -> Result<(), VmmError> {
-        Ok(())
+        self.0.killed.store(true, Ordering::Relaxed);
+        self.0.place.remove().await
     }
 }
 
-/// Kept of a serial console.
-pub const CONSOLE_BYTES: usize = 64 << 10;
+impl MonitorSide {
+    pub fn append_console(&self, bytes: &[u8]) {
+        self.console.lock().unwrap_or_else(PoisonError::into_inner).append(bytes);
+    }
+
+    /// Announces the end. `announced`: what the VMM itself said of it before.
+    pub fn finish(self, ended: Ended, announced: Option<ExitCause>, output: &[u8]) {
+        let cause = match ended {
+            _ if announced.is_some() => announced.unwrap_or(ExitCause::Unknown),
+            _ if self.place.cgroup.was_out_of_memory() => ExitCause::OutOfMemory,
+            _ if self.killed.load(Ordering::Relaxed) => ExitCause::Killed,
+            Ended::Signaled(libc::SIGKILL | libc::SIGTERM) => ExitCause::Killed,
+            Ended::Signaled(signal) => ExitCause::Failed { status: 128 + signal },
+            Ended::Exited(status) => ExitCause::Failed { status },
+            Ended::Unknown => ExitCause::Unknown,
+        };
+        let output = String::from_utf8_lossy(output).trim().to_owned();
+        self.exit.send_replace(Some(VmExit { cause, output }));
+    }
+}
