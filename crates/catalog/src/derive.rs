@@ -40,7 +40,8 @@ fn health(service: &Service, statuses: &[CheckStatus]) -> Health {
     let one = |check: &roost_model::service::ServiceCheck| {
         let port = check.port.unwrap_or(service.internal_port);
         let of_port = |name: &str| {
-            name.starts_with("servicecheck-") && name.rsplit('-').next().is_some_and(|p| p.parse() == Ok(port))
+            name.starts_with("servicecheck-")
+                && name.rsplit('-').next().is_some_and(|p| p.parse() == Ok(port))
         };
         let found = statuses.iter().filter(|status| of_port(&status.name));
         found.map(|status| result(status.status)).max().unwrap_or(Health::Unknown)

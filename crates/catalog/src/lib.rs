@@ -16,7 +16,9 @@
 
 mod catalog;
 mod derive;
+mod follow_directory;
 mod follow_host;
+mod run;
 mod saved;
 mod shards;
 mod snapshot;

@@ -18,7 +18,10 @@ pub enum Change {
     HostHello(Box<HostInfo>),
     Machine(Box<Machine>),
     /// The host dropped its record of the machine.
-    Gone { host: HostId, id: MachineId },
+    Gone {
+        host: HostId,
+        id: MachineId,
+    },
     /// The host has sent all its machines: those it did not name are gone.
     Synced(HostId),
     /// The host said something.

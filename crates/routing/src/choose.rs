@@ -57,7 +57,7 @@ pub enum Pending {
     Stopping,
     /// Its checks fail.
     Unhealthy,
-    /// It failed this very request.
+    /// It failed this very request; it may be about to listen.
     Excluded,
     Starting,
 }
@@ -188,8 +188,8 @@ impl<'a> Seen<'a> {
     }
 
     fn conclude(self) -> Choice<'a> {
-        // One start at a time: what is starting may be all that is needed.
-        let wakeable = self.asleep.best.filter(|_| self.pending != Some(Pending::Starting));
+        // One start at a time: what starts, or has just started, may be all that is needed.
+        let wakeable = self.asleep.best.filter(|_| self.pending < Some(Pending::Excluded));
         if let Some((rank, target, route)) = self.ready.best {
             let wake = wakeable.filter(|_| rank.class != LoadClass::UnderSoft).map(|(_, target, ())| target);
             return Choice::Serve { target, route, wake };

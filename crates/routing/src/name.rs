@@ -32,9 +32,14 @@ mod tests {
 
     #[test]
     fn other_names_are_not() {
-        for host in
-            ["", "roost.localhost", ".roost.localhost", "a.b.roost.localhost", "webroost.localhost", "[::1]:80"]
-        {
+        for host in [
+            "",
+            "roost.localhost",
+            ".roost.localhost",
+            "a.b.roost.localhost",
+            "webroost.localhost",
+            "[::1]:80",
+        ] {
             assert_eq!(app_of_host(host, "roost.localhost"), None, "{host}");
         }
     }

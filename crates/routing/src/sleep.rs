@@ -63,7 +63,10 @@ fn plan_group(group: Group, running: &[&Arc<Target>], now: Now, idle_after: Dura
     idle.sort_by_key(|(idle, _)| std::cmp::Reverse(*idle));
     let stopped = idle.len().min(may_stop);
     plan.idle.extend(idle.iter().take(may_stop).map(|(_, t)| Arc::clone(t)));
-    if stopped == 0 && may_stop > 0 && let Some(target) = excess(running) {
+    if stopped == 0
+        && may_stop > 0
+        && let Some(target) = excess(running)
+    {
         plan.excess.insert(group, Arc::clone(target));
     }
 }

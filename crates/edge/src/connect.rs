@@ -1,0 +1,76 @@
+//! Step 4: a connection to the machine that was chosen.
+
+use std::{
+    io::{self, ErrorKind},
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use roost_routing::Target;
+use tokio::{net::TcpStream, time::timeout};
+
+use crate::{
+    backend::Backend,
+    context::Edge,
+    failure::{Code, Failure},
+    pool::PoolKey,
+    socket,
+};
+
+/// Whether a kept connection will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    /// The request can be sent again, should the connection turn out to be closed.
+    Kept,
+    /// It cannot: only a new connection is known to be open.
+    New,
+}
+
+/// A connection, and whether it was used before.
+pub(crate) struct Connected {
+    pub backend: Backend,
+    pub reused: bool,
+}
+
+/// Connects to `port` of the machine: IPv4 first, where most apps listen, then its 6PN address.
+/// `limit` bounds one attempt.
+pub(crate) async fn connect(
+    edge: &Edge,
+    target: &Target,
+    port: u16,
+    reuse: Reuse,
+    limit: Duration,
+) -> Result<Connected, Failure> {
+    if reuse == Reuse::Kept
+        && let Some(backend) = edge.pool.take(&PoolKey::new(target, port))
+    {
+        return Ok(Connected { backend, reused: true });
+    }
+    let stream = dial(target, port, limit).await.map_err(|error| failure(target, port, &error))?;
+    let backend = Backend::handshake(stream).await;
+    let backend = backend.map_err(|error| Failure::new(Code::NoAnswer, error.to_string()))?;
+    Ok(Connected { backend, reused: false })
+}
+
+async fn dial(target: &Target, port: u16, limit: Duration) -> io::Result<TcpStream> {
+    match dial_one(target.ipv4.into(), port, limit).await {
+        Err(refused) if refused.kind() == ErrorKind::ConnectionRefused => {
+            dial_one(target.private_ip.into(), port, limit).await.map_err(|_| refused)
+        }
+        other => other,
+    }
+}
+
+async fn dial_one(ip: IpAddr, port: u16, limit: Duration) -> io::Result<TcpStream> {
+    let stream = timeout(limit, TcpStream::connect(SocketAddr::new(ip, port))).await??;
+    socket::prepare(&stream)?;
+    Ok(stream)
+}
+
+fn failure(target: &Target, port: u16, error: &io::Error) -> Failure {
+    let detail = format!("Machine {}, port {port}: {error}.", target.id);
+    match error.kind() {
+        ErrorKind::TimedOut => Failure::new(Code::DialTimeout, detail),
+        _ => Failure::new(Code::Refused, detail),
+    }
+}

@@ -1,0 +1,151 @@
+//! The headers that the edge takes away, changes and adds.
+//!
+//! To the app: `Fly-Client-IP`, `Fly-Forwarded-Port`, `Fly-Region`, `Fly-Request-Id`,
+//! `X-Forwarded-For` (client, then the address that it reached, behind what the client sent),
+//! `X-Forwarded-Proto`, `-Port` (the client's own is kept) and `-SSL`, `Via`. A client's copies of
+//! those that apps trust are removed. To the client: `Fly-Request-Id`, `Via`, and `Server` where the
+//! app sends none.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Version,
+    header::{self, Entry},
+};
+use roost_model::Region;
+use roost_routing::Steering;
+use ulid::Ulid;
+
+use crate::{accept::Client, context::Edge};
+
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("fly-request-id");
+const CLIENT_IP: HeaderName = HeaderName::from_static("fly-client-ip");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("fly-forwarded-port");
+const REGION: HeaderName = HeaderName::from_static("fly-region");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_FORWARDED_SSL: HeaderName = HeaderName::from_static("x-forwarded-ssl");
+
+/// Set by the platform alone: a client's copies would be lies. Those that are always set are
+/// overwritten anyway.
+const TRUSTED: [HeaderName; 4] = [
+    HeaderName::from_static("fly-replay-src"),
+    HeaderName::from_static("fly-replay-failed"),
+    HeaderName::from_static("fly-replay-cache-status"),
+    HeaderName::from_static("fly-preferred-instance-unavailable"),
+];
+
+/// Of one connection, not of the message (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 4] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TRANSFER_ENCODING,
+];
+
+/// Id of one request, for logs on both sides.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(HeaderValue);
+
+impl RequestId {
+    pub fn generate(region: &Region) -> Self {
+        let text = format!("{}-{region}", Ulid::generate());
+        Self(HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("invalid")))
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+/// The protocol that the message wants its connection to be switched to. Only where `Connection`
+/// names `upgrade` does the `Upgrade` header mean anything.
+pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    connection_options(headers)
+        .any(|option| option.eq_ignore_ascii_case("upgrade"))
+        .then(|| headers.get(header::UPGRADE).cloned())
+        .flatten()
+}
+
+/// Makes the headers of a request those that the app shall see.
+pub(crate) fn to_app(headers: &mut HeaderMap, edge: &Edge, client: &Client, id: &RequestId) {
+    let upgrade = upgrade(headers);
+    remove_hop_by_hop(headers);
+    TRUSTED.iter().for_each(|name| drop(headers.remove(name)));
+    if let Some(protocol) = upgrade {
+        headers.insert(header::UPGRADE, protocol);
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    let peer = text(client.peer.ip());
+    append_list(headers, X_FORWARDED_FOR, &format!("{}, {}", client.peer.ip(), client.local.ip()));
+    headers.insert(CLIENT_IP, peer);
+    headers.insert(FORWARDED_PORT, client.local.port().into());
+    headers.insert(REGION, edge.region.clone());
+    headers.insert(REQUEST_ID, id.0.clone());
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.insert(X_FORWARDED_SSL, HeaderValue::from_static("off"));
+    if let Entry::Vacant(port) = headers.entry(X_FORWARDED_PORT) {
+        port.insert(client.local.port().into());
+    }
+    append_list(headers, header::VIA, "1.1 roost");
+}
+
+/// Makes the headers of an answer those that the client shall see. `version` is the app's.
+pub(crate) fn to_client(headers: &mut HeaderMap, id: &RequestId, version: Version) {
+    let upgrade = upgrade(headers);
+    remove_hop_by_hop(headers);
+    if let Some(protocol) = upgrade {
+        headers.insert(header::UPGRADE, protocol);
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    headers.insert(REQUEST_ID, id.0.clone());
+    let via = if version == Version::HTTP_10 { "1.0 roost" } else { "1.1 roost" };
+    append_list(headers, header::VIA, via);
+    headers.entry(header::SERVER).or_insert(HeaderValue::from_static("roost"));
+}
+
+/// What the client's `fly-prefer-…` and `fly-force-…` headers ask for; what cannot be read is ignored.
+pub(crate) fn steering(headers: &HeaderMap) -> Steering {
+    let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let regions = |name| {
+        let list = value(name).unwrap_or_default();
+        list.split(',').filter_map(|region| region.trim().parse::<Region>().ok()).collect()
+    };
+    Steering {
+        force_instance: value("fly-force-instance-id").and_then(|id| id.trim().parse().ok()),
+        prefer_instance: value("fly-prefer-instance-id").and_then(|id| id.trim().parse().ok()),
+        force_regions: regions("fly-force-region"),
+        prefer_regions: regions("fly-prefer-region"),
+    }
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let named: Vec<HeaderName> =
+            connection_options(headers).filter_map(|name| name.parse().ok()).collect();
+        named.iter().for_each(|name| drop(headers.remove(name)));
+    }
+    HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(name)));
+    headers.remove(header::UPGRADE);
+    // Of the transfer codings only trailers make sense past this hop.
+    if headers.get(header::TE).is_some_and(|te| te != "trailers") {
+        headers.remove(header::TE);
+    }
+}
+
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',').map(str::trim)).filter(|option| !option.is_empty())
+}
+
+/// Adds to a list header, behind what is there: as one field, since some apps read only the first.
+fn append_list(headers: &mut HeaderMap, name: HeaderName, more: &str) {
+    let there: Vec<&str> = headers.get_all(&name).iter().filter_map(|v| v.to_str().ok()).collect();
+    let joined = if there.is_empty() { more.to_owned() } else { format!("{}, {more}", there.join(", ")) };
+    if let Ok(value) = HeaderValue::from_str(&joined) {
+        headers.insert(name, value);
+    }
+}
+
+fn text(value: impl ToString) -> HeaderValue {
+    HeaderValue::from_str(&value.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

@@ -1,0 +1,66 @@
+//! The edge's bounds that are not settings, each with its reason. Published in docs/errors.md.
+
+use std::time::Duration;
+
+/// For the whole head of a request, and for the idle time between two on one connection: longer than
+/// browsers' own keep-alive pings, short enough that slow clients cannot collect connections.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Most header fields of a request; browsers send about 30.
+pub const MAX_HEADERS: usize = 128;
+
+/// Most bytes that are buffered of a head or a piece of a body, each way.
+pub const MAX_BUFFER: usize = 64 * 1024;
+
+/// How long an app may take to begin its answer; long polling waits minutes.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// First and longest time for one attempt to connect to a machine. A guest that has just begun to
+/// answer may lose the first packet, and TCP itself would try again only after a second.
+pub const FIRST_DIAL: Duration = Duration::from_millis(250);
+pub const LONGEST_DIAL: Duration = Duration::from_secs(4);
+
+/// First and longest pause before trying machines that refused again: the app may be about to listen.
+pub const FIRST_BACKOFF: Duration = Duration::from_millis(2);
+pub const LONGEST_BACKOFF: Duration = Duration::from_millis(50);
+
+/// How long refusals are forgiven at all, and how long after its start a machine's are: slow runtimes
+/// need many seconds until they listen.
+pub const REFUSAL_PATIENCE: Duration = Duration::from_secs(2);
+pub const STARTUP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Times that a request is sent again after a kept connection turned out to be closed.
+pub const MAX_RESENDS: u32 = 3;
+
+/// Idle connections that are kept to one machine: as many as a busy small app has requests at once.
+pub const IDLE_PER_MACHINE: usize = 64;
+
+/// How long an idle connection is kept: shorter than the 5 s after which common runtimes close it.
+pub const IDLE_CONNECTION: Duration = Duration::from_secs(4);
+
+/// Requests of one app that wait for room at once.
+pub const MAX_QUEUED: usize = 1000;
+
+/// A waiting request looks again at least this often, whatever it was waiting for.
+pub const RECHECK: Duration = Duration::from_millis(100);
+
+/// How long after a failed wake the app's requests get its reason instead of another try.
+pub const WAKE_COOLDOWN: Duration = Duration::from_secs(3);
+
+/// How often the edge looks for machines that may sleep.
+pub const SLEEP_PASS: Duration = Duration::from_secs(1);
+
+/// Machines that are being put to sleep at once.
+pub const SLEEPERS: usize = 256;
+
+/// How long a machine in use is emptied before the edge gives up and lets it serve on.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the host may take from accepting a stop to reporting it.
+pub const STOP_REPORT: Duration = Duration::from_secs(10);
+
+/// Silence after which the kernel asks whether the other end of a connection is still there.
+pub const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// How long a tunnel goes on after one of its ends has closed.
+pub const HALF_CLOSED: Duration = Duration::from_secs(2);

@@ -1,0 +1,45 @@
+//! A request's place in a machine: counted in when it is admitted, out when its answer has ended.
+
+use std::sync::Arc;
+
+use roost_model::AppName;
+use roost_routing::{Refused, Route, Target};
+
+use crate::context::Edge;
+
+/// Held for as long as anything of the request or its tunnel is under way.
+pub(crate) struct Permit {
+    edge: Arc<Edge>,
+    app: AppName,
+    target: Arc<Target>,
+    route: usize,
+}
+
+impl Permit {
+    /// Counts the request in, unless the machine is full or being emptied.
+    pub fn enter(
+        edge: &Arc<Edge>,
+        app: &AppName,
+        target: &Arc<Target>,
+        route: usize,
+    ) -> Result<Self, Refused> {
+        target.load.enter(target.routes[route].limits.hard)?;
+        let (edge, app, target) = (edge.clone(), app.clone(), target.clone());
+        Ok(Self { edge, app, target, route })
+    }
+
+    pub fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    pub fn route(&self) -> &Route {
+        &self.target.routes[self.route]
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.target.load.leave(self.edge.now());
+        self.edge.queues.room(&self.app);
+    }
+}

@@ -1,0 +1,93 @@
+//! Idle connections to machines, kept for the next request.
+
+use std::{
+    collections::{HashMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::Timestamp;
+use roost_model::MachineId;
+use roost_routing::Target;
+use tokio::time::Instant;
+
+use crate::{
+    backend::Backend,
+    limits::{IDLE_CONNECTION, IDLE_PER_MACHINE},
+};
+
+/// Locks that requests spread over; each is held for a push or a pop.
+const SHARDS: usize = 32;
+
+/// A port of one boot of a machine: connections do not outlive the boot.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct PoolKey {
+    machine: MachineId,
+    booted: Option<Timestamp>,
+    port: u16,
+}
+
+struct Idle {
+    backend: Backend,
+    since: Instant,
+}
+
+type Shard = HashMap<PoolKey, Vec<Idle>>;
+
+pub(crate) struct Pool {
+    shards: Vec<Mutex<Shard>>,
+}
+
+impl PoolKey {
+    pub fn new(target: &Target, port: u16) -> Self {
+        Self { machine: target.id.clone(), booted: target.started_at, port }
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    }
+}
+
+impl Pool {
+    /// The connection that was used last, if one still lives.
+    pub fn take(&self, key: &PoolKey) -> Option<Backend> {
+        loop {
+            let idle = self.shard(key).get_mut(key)?.pop()?;
+            let mut backend = idle.backend;
+            if idle.since.elapsed() < IDLE_CONNECTION && backend.is_idle() {
+                return Some(backend);
+            }
+        }
+    }
+
+    /// Keeps the connection if it can serve again.
+    pub fn put(&self, key: PoolKey, mut backend: Backend) {
+        if !backend.is_idle() {
+            return;
+        }
+        let mut shard = self.shard(&key);
+        let kept = shard.entry(key).or_default();
+        if kept.len() < IDLE_PER_MACHINE {
+            kept.push(Idle { backend, since: Instant::now() });
+        }
+    }
+
+    /// Closes what has been idle for too long.
+    pub fn sweep(&self) {
+        for shard in &self.shards {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, kept| {
+                kept.retain(|idle| idle.since.elapsed() < IDLE_CONNECTION);
+                !kept.is_empty()
+            });
+        }
+    }
+
+    fn shard(&self, key: &PoolKey) -> MutexGuard<'_, Shard> {
+        let mut hasher = DefaultHasher::new();
+        key.machine.hash(&mut hasher);
+        let index = hasher.finish() as usize % SHARDS;
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

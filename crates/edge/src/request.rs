@@ -1,0 +1,122 @@
+//! The path of one request, step by step.
+
+use std::sync::Arc;
+
+use http::{Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
+use http_body_util::Full;
+use hyper::{body::Incoming, upgrade::OnUpgrade};
+use roost_model::AppName;
+use tracing::info;
+
+use crate::{
+    accept::Client,
+    connect::connect,
+    context::Edge,
+    failure::{Code, Failure},
+    forward::{Outgoing, Sent},
+    headers::{self, RequestId},
+    limits,
+    permit::Permit,
+    respond::{AnswerBody, AppBody},
+    route::Journey,
+    upgrade,
+};
+
+/// Answers one request: with what the app says, or with why it could not be asked.
+pub(crate) async fn handle(
+    edge: &Arc<Edge>,
+    client: Client,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let id = RequestId::generate(&edge.config.region);
+    let mut response = match serve(edge, client, &id, request).await {
+        Ok(response) => response,
+        Err(failure) => {
+            info!(request = id.as_str(), code = failure.code.as_str(), detail = failure.detail, "not served");
+            failure.response().map(AnswerBody::Own)
+        }
+    };
+    let version = response.version();
+    headers::to_client(response.headers_mut(), &id, version);
+    *response.version_mut() = Version::HTTP_11;
+    response
+}
+
+async fn serve(
+    edge: &Arc<Edge>,
+    client: Client,
+    id: &RequestId,
+    mut request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Failure> {
+    let upgrade = headers::upgrade(request.headers()).map(|_| hyper::upgrade::on(&mut request));
+    let (mut head, body) = request.into_parts();
+    let app = app(&mut head, &edge.config.base_domain)?;
+    let mut journey = Journey::new(edge, app, client.public_port, headers::steering(&head.headers));
+    headers::to_app(&mut head.headers, edge, &client, id);
+    let mut outgoing = Outgoing::new(head, body);
+    let mut resends = 0;
+    loop {
+        let permit = journey.admit().await?;
+        let port = permit.route().internal_port;
+        let limit = journey.dial_limit();
+        let connected = match connect(edge, permit.target(), port, outgoing.reuse(), limit).await {
+            Ok(connected) => connected,
+            Err(failure) => {
+                journey.refused(permit.target(), failure)?;
+                continue;
+            }
+        };
+        match outgoing.send(connected).await? {
+            Sent::Answered(response, backend) => {
+                let (head, body) = response.into_parts();
+                if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                    return switch(edge, head, backend, permit, upgrade);
+                }
+                let body = AnswerBody::App(Box::new(AppBody::new(edge, body, backend, permit)));
+                return Ok(Response::from_parts(head, body));
+            }
+            Sent::Again(failure) if resends == limits::MAX_RESENDS => return Err(failure),
+            Sent::Again(_) => resends += 1,
+        }
+    }
+}
+
+/// The app that the request is for; leaves `head` in the form that apps expect.
+fn app(head: &mut Parts, base_domain: &str) -> Result<AppName, Failure> {
+    if head.method == Method::CONNECT {
+        return Err(Code::BadTarget.into());
+    }
+    to_origin_form(head)?;
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Code::BadHost.into()) };
+    let host = host.to_str().map_err(|_| Code::BadHost)?;
+    roost_routing::app_of_host(host, base_domain).ok_or_else(|| {
+        Failure::new(Code::UnknownApp, format!("\"{host}\" is no name of the form <app>.{base_domain}."))
+    })
+}
+
+/// `GET http://name/path` becomes `GET /path` with that name as `Host` (RFC 9112, section 3.2.2).
+fn to_origin_form(head: &mut Parts) -> Result<(), Failure> {
+    let Some(authority) = head.uri.authority() else { return Ok(()) };
+    let host = authority.as_str().parse().map_err(|_| Code::BadHost)?;
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    let origin = path.parse::<Uri>().map_err(|_| Code::BadTarget)?;
+    head.headers.insert(header::HOST, host);
+    head.uri = origin;
+    Ok(())
+}
+
+/// Passes the app's consent on, and carries the new protocol from then on.
+fn switch(
+    edge: &Arc<Edge>,
+    head: http::response::Parts,
+    backend: Box<crate::backend::Backend>,
+    permit: Permit,
+    upgrade: Option<OnUpgrade>,
+) -> Result<Response<AnswerBody>, Failure> {
+    let Some(client) = upgrade else {
+        return Err(Failure::new(Code::BadAnswer, "It switched protocols without being asked."));
+    };
+    edge.tasks.spawn(upgrade::tunnel(client, backend, permit));
+    Ok(Response::from_parts(head, AnswerBody::Own(Full::default())))
+}

@@ -1,0 +1,131 @@
+//! Machines that nobody needs go to sleep.
+//!
+//! ```text
+//!  every second, for each app: plan (routing::sleep)
+//!    idle ───── close the door if nothing is in flight ───────────────┐
+//!    excess ─── for long enough? close the door, wait until empty ────┤
+//!                                                                     ▼
+//!          ask the host to stop ─► wait until the catalog says so ─► open the door
+//! ```
+//!
+//! Behind a closed door a machine gets no request: those that come meanwhile go elsewhere, or wait
+//! until it has stopped and wake it again. A stop that the host refuses opens the door at once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use roost_host_api::{Cause, StopMachine};
+use roost_model::{AppName, MachineState};
+use roost_routing::{
+    Target,
+    sleep::{Group, Now, plan},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+};
+use tracing::{info, warn};
+
+use crate::{
+    context::Edge,
+    limits::{DRAIN_LIMIT, RECHECK, SLEEP_PASS, SLEEPERS, STOP_REPORT},
+};
+
+/// Since when each group has had more machines than it needs.
+type ExcessSince = HashMap<(AppName, Group), Instant>;
+
+/// Looks again and again; never returns.
+pub(crate) async fn run(edge: Arc<Edge>) {
+    let room = Arc::new(Semaphore::new(SLEEPERS));
+    let mut excess = ExcessSince::new();
+    let mut passes = interval(SLEEP_PASS);
+    passes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        passes.tick().await;
+        edge.pool.sweep();
+        pass(&edge, &room, &mut excess);
+    }
+}
+
+fn pass(edge: &Arc<Edge>, room: &Arc<Semaphore>, excess: &mut ExcessSince) {
+    let snapshot = edge.catalog.snapshot();
+    let now = Now { running: edge.now(), wall: Timestamp::now() };
+    let mut still = HashSet::new();
+    for app in snapshot.apps() {
+        let plan = plan(&app.routes, now, edge.config.idle_after);
+        for target in plan.idle {
+            let Ok(place) = room.clone().try_acquire_owned() else { break };
+            if target.load.close_if_idle() {
+                put_to_sleep(edge, place, &app.name, target, "idle");
+            }
+        }
+        for (group, target) in plan.excess {
+            let key = (app.name.clone(), group);
+            let since = *excess.entry(key.clone()).or_insert_with(Instant::now);
+            still.insert(key);
+            if since.elapsed() >= edge.config.idle_after
+                && let Ok(place) = room.clone().try_acquire_owned()
+            {
+                target.load.close();
+                put_to_sleep(edge, place, &app.name, target, "more machines than its load needs");
+            }
+        }
+    }
+    excess.retain(|key, _| still.contains(key));
+}
+
+/// Empties and stops a machine whose door is closed; opens the door in the end, however it went.
+fn put_to_sleep(
+    edge: &Arc<Edge>,
+    place: OwnedSemaphorePermit,
+    app: &AppName,
+    target: Arc<Target>,
+    why: &'static str,
+) {
+    let (edge, app) = (edge.clone(), app.clone());
+    edge.tasks.clone().spawn(async move {
+        let door = Door(target);
+        if emptied(&door.0).await {
+            stop(&edge, &app, &door.0, why).await;
+        }
+        drop((door, place));
+    });
+}
+
+/// Opens again when dropped: also when the edge is stopped in between.
+struct Door(Arc<Target>);
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.0.load.open();
+    }
+}
+
+/// Waits for what is in flight; false when that takes too long.
+async fn emptied(target: &Target) -> bool {
+    let empty = async {
+        while target.load.in_flight() > 0 {
+            sleep(RECHECK).await;
+        }
+    };
+    timeout(DRAIN_LIMIT, empty).await.is_ok()
+}
+
+async fn stop(edge: &Edge, app: &AppName, target: &Target, why: &str) {
+    info!(%app, machine = %target.id, why, "stopping machine");
+    let cause = Cause { source: "proxy".into(), reason: Some(why.into()), lease_nonce: None };
+    let request = StopMachine { cause, signal: None, timeout: None };
+    if let Err(error) = edge.host.stop(&target.id, &request).await {
+        return warn!(%app, machine = %target.id, %error, "machine could not be stopped");
+    }
+    let reported = edge.catalog.wait_for(|snapshot| {
+        let machine = snapshot.app(app).and_then(|app| app.machine(&target.id));
+        machine.is_none_or(|m| m.state != MachineState::Started).then_some(())
+    });
+    if timeout(STOP_REPORT, reported).await.is_err() {
+        warn!(%app, machine = %target.id, "host did not report the stop that it accepted");
+    }
+}

@@ -1,0 +1,230 @@
+//! What passes through the edge, both ways.
+
+mod support;
+
+use std::{convert::Infallible, net::SocketAddrV4, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Request, WebSocketUpgrade, ws::Message},
+    response::Response,
+    routing::{any, get, post},
+};
+use futures::{SinkExt, StreamExt, stream};
+use http::HeaderMap;
+use http_body_util::BodyExt;
+use roost_fake_host::FakeMachine;
+use support::{Node, says};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+use tokio_tungstenite::tungstenite;
+
+#[tokio::test]
+async fn an_app_answers_under_its_name() {
+    let node = Node::with([FakeMachine::of("web", says("hello")).started()]).await;
+    let answer = node.get("web", "/").await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "hello"));
+    assert_eq!(answer.headers["via"], "1.1 roost");
+    assert!(answer.headers.contains_key("fly-request-id"));
+}
+
+async fn show_headers(headers: HeaderMap) -> String {
+    let lines = headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap()));
+    lines.collect()
+}
+
+#[tokio::test]
+async fn an_app_sees_the_documented_headers_and_no_forged_ones() {
+    let app = Router::new().fallback(show_headers);
+    let node = Node::with([FakeMachine::of("web", app).started()]).await;
+    let request = node
+        .request("web", "/")
+        .header("fly-client-ip", "6.6.6.6")
+        .header("fly-region", "mars")
+        .header("fly-replay-src", "instance=forged")
+        .header("x-forwarded-for", "9.9.9.9")
+        .header("x-forwarded-proto", "https")
+        .header("x-forwarded-port", "444")
+        .header("connection", "close, x-secret-hop")
+        .header("x-secret-hop", "1")
+        .header("x-own", "kept");
+    let seen = node.send(request.body(Body::empty()).unwrap()).await.body;
+    let port = node.address.port();
+    for line in [
+        "fly-client-ip: 127.0.0.1",
+        "fly-region: dev",
+        &format!("fly-forwarded-port: {port}"),
+        "x-forwarded-for: 9.9.9.9, 127.0.0.1, 127.0.0.1",
+        "x-forwarded-proto: http",
+        "x-forwarded-port: 444",
+        "x-forwarded-ssl: off",
+        "via: 1.1 roost",
+        "host: web.roost.test",
+        "x-own: kept",
+    ] {
+        assert!(seen.lines().any(|l| l == line), "{line} is missing in\n{seen}");
+    }
+    for gone in ["fly-replay-src", "x-secret-hop", "connection", "6.6.6.6", "mars"] {
+        assert!(!seen.contains(gone), "{gone} is still in\n{seen}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_stream_both_ways_at_once() {
+    let echo = post(|request: Request| async { Response::new(request.into_body()) });
+    let node = Node::with([FakeMachine::of("web", Router::new().route("/", echo)).started()]).await;
+    let (pieces, body) = mpsc::channel::<Bytes>(1);
+    let body =
+        stream::unfold(body, |mut body| async { Some((Ok::<_, Infallible>(body.recv().await?), body)) });
+    let request = node.request("web", "/").method("POST").body(Body::from_stream(body)).unwrap();
+    pieces.send("first".into()).await.unwrap();
+    let mut answer = node.client.request(request).await.unwrap().into_body();
+    assert_eq!(answer.frame().await.unwrap().unwrap().into_data().unwrap(), "first");
+    // The second piece is sent only now: nothing on the way waits for the whole.
+    pieces.send("second".into()).await.unwrap();
+    assert_eq!(answer.frame().await.unwrap().unwrap().into_data().unwrap(), "second");
+    drop(pieces);
+    assert!(answer.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn large_bodies_arrive_whole() {
+    let length = post(|body: Bytes| async move { vec![b'x'; body.len()] });
+    let app = Router::new().route("/", length).layer(axum::extract::DefaultBodyLimit::disable());
+    let node = Node::with([FakeMachine::of("web", app).started()]).await;
+    let body = Body::from(vec![7u8; 20 << 20]);
+    let answer = node.send(node.request("web", "/").method("POST").body(body).unwrap()).await;
+    assert_eq!(answer.body.len(), 20 << 20);
+}
+
+#[tokio::test]
+async fn connections_to_the_machine_are_kept() {
+    let peer = |info: axum::extract::Request| async move { info.headers().len().to_string() };
+    let node = Node::with([FakeMachine::of("web", Router::new().fallback(peer)).started()]).await;
+    for _ in 0..50 {
+        assert_eq!(node.get("web", "/").await.status, 200);
+    }
+    let id = node.catalog.snapshot().machines().next().unwrap().clone();
+    let open = open_connections(SocketAddrV4::new(id.ipv4, 18080));
+    assert_eq!(open, 1, "fifty requests one after another need one connection");
+}
+
+/// Established connections to `address`, as the kernel counts them.
+fn open_connections(address: SocketAddrV4) -> usize {
+    let hex = format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().filter(|line| line.split_whitespace().nth(2) == Some(&hex) && line.contains(" 01 ")).count()
+}
+
+#[tokio::test]
+async fn a_websocket_goes_through() {
+    let echo = any(|upgrade: WebSocketUpgrade| async {
+        upgrade.on_upgrade(|mut socket| async move {
+            while let Some(Ok(Message::Text(text))) = socket.recv().await {
+                socket.send(Message::Text(text)).await.unwrap();
+            }
+        })
+    });
+    let node = Node::with([FakeMachine::of("web", Router::new().route("/ws", echo)).started()]).await;
+    let stream = TcpStream::connect(node.address).await.unwrap();
+    let (mut socket, response) =
+        tokio_tungstenite::client_async("ws://web.roost.test/ws", stream).await.unwrap();
+    assert_eq!(response.status(), 101);
+    for text in ["one", "two"] {
+        socket.send(tungstenite::Message::text(text)).await.unwrap();
+        assert_eq!(socket.next().await.unwrap().unwrap().into_text().unwrap(), text);
+    }
+    let snapshot = node.catalog.snapshot();
+    let target = &snapshot.apps().find(|app| app.name.as_str() == "web").unwrap().routes.targets[0];
+    assert_eq!(target.load.in_flight(), 1, "an open WebSocket counts as a request");
+    socket.close(None).await.unwrap();
+    let load = target.load.clone();
+    timeout(Duration::from_secs(5), async {
+        while load.in_flight() > 0 {
+            sleep(Duration::from_millis(10)).await
+        }
+    })
+    .await
+    .expect("its place is given back");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_ends_the_request_in_the_app() {
+    let answers = Arc::new(());
+    let held = answers.clone();
+    let endless = get(move || {
+        let held = held.clone();
+        async move {
+            Body::from_stream(stream::unfold(held, |held| async move {
+                sleep(Duration::from_millis(10)).await;
+                Some((Ok::<_, Infallible>(Bytes::from_static(b"tick")), held))
+            }))
+        }
+    });
+    let node = Node::with([FakeMachine::of("web", Router::new().route("/", endless)).started()]).await;
+    let idle = Arc::strong_count(&answers);
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: web.roost.test\r\n\r\n").await.unwrap();
+    stream.read_exact(&mut [0; 512]).await.unwrap();
+    assert!(Arc::strong_count(&answers) > idle);
+    drop(stream);
+    let ended = async {
+        while Arc::strong_count(&answers) > idle {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), ended).await.expect("the app is told");
+}
+
+#[tokio::test]
+async fn malformed_requests_get_an_answer_that_says_why() {
+    let node = Node::with([FakeMachine::of("web", says("hello")).started()]).await;
+    for (request, expected) in [
+        ("GET / HTTP/1.1\r\n\r\n", "E401"),
+        ("GET / HTTP/1.1\r\nHost: web.roost.test\r\nHost: other\r\n\r\n", "E401"),
+        ("CONNECT web.roost.test:80 HTTP/1.1\r\nHost: web.roost.test\r\n\r\n", "E402"),
+        ("GET / HTTP/1.1\r\nHost: nobody.roost.test\r\n\r\n", "E101"),
+        ("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n", "E101"),
+        ("GET / HTTP/1.1\r\nHost: empty.roost.test\r\n\r\n", "E102"),
+        ("GARBAGE\r\n\r\n", "400 Bad Request"),
+        ("GET http://web.roost.test/x HTTP/1.1\r\nHost: ignored\r\nConnection: close\r\n\r\n", "hello"),
+    ] {
+        let answer = raw(&node, request).await;
+        assert!(answer.contains(expected), "{request:?} gave {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_length_given_in_two_ways_smuggles_nothing() {
+    let (paths, mut seen) = mpsc::unbounded_channel();
+    let app = Router::new().fallback(move |request: Request| {
+        let both = request.headers().contains_key("content-length")
+            && request.headers().contains_key("transfer-encoding");
+        let _ = paths.send((request.uri().path().to_owned(), both));
+        async { "hello" }
+    });
+    let node = Node::with([FakeMachine::of("web", app).started()]).await;
+    let second = "GET /smuggled HTTP/1.1\r\nHost: web.roost.test\r\n\r\n";
+    let head =
+        "POST /first HTTP/1.1\r\nHost: web.roost.test\r\nContent-Length: 4\r\nTransfer-Encoding: chunked";
+    raw(&node, &format!("{head}\r\n\r\n0\r\n\r\n{second}")).await;
+    assert_eq!(seen.recv().await, Some(("/first".to_owned(), false)), "the body is framed anew, one way");
+    assert!(seen.try_recv().is_err(), "what follows is not read as a request");
+}
+
+/// The first bytes of the answer to a raw request.
+async fn raw(node: &Node, request: &str) -> String {
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    while let Ok(Ok(read @ 1..)) = timeout(Duration::from_millis(200), stream.read(&mut piece)).await {
+        answer.extend_from_slice(&piece[..read]);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}

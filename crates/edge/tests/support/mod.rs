@@ -1,0 +1,118 @@
+//! A node as the edge sees it: a fake host, a catalog that follows it, the edge on loopback.
+
+#![allow(dead_code)] // Each test file uses its own part.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{Router, body::Body};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use roost_catalog::{AppRecord, Catalog, CatalogConfig, Change};
+use roost_edge::{EdgeConfig, Listener, serve};
+use roost_fake_host::{FakeHost, FakeMachine};
+use roost_model::{MachineId, MachineState, NetworkId};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+pub const BASE: &str = "roost.test";
+
+/// Everything of one node; it stops when dropped.
+pub struct Node {
+    pub host: FakeHost,
+    pub catalog: Catalog,
+    pub address: SocketAddr,
+    pub client: Client<HttpConnector, Body>,
+    pub shutdown: CancellationToken,
+    pub edge: JoinHandle<()>,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn code(&self) -> Option<&str> {
+        self.headers.get("roost-error").map(|code| code.to_str().unwrap())
+    }
+}
+
+impl Node {
+    /// A node with these machines, ready to serve.
+    pub async fn with(machines: impl IntoIterator<Item = FakeMachine>) -> Self {
+        Self::configured(machines, |_| {}).await
+    }
+
+    pub async fn configured(
+        machines: impl IntoIterator<Item = FakeMachine>,
+        configure: impl FnOnce(&mut EdgeConfig),
+    ) -> Self {
+        let host = FakeHost::start().await;
+        let count = machines.into_iter().map(|machine| host.add(machine)).count();
+        let catalog = Catalog::open(CatalogConfig::default());
+        catalog.apply([Change::AllApps(vec![record("empty")])]);
+        let shutdown = CancellationToken::new();
+        let following = catalog.clone();
+        let (client, stop) = (host.client(), shutdown.clone());
+        tokio::spawn(async move { following.follow_host(client, stop).await });
+        catalog.wait_for(|s| (s.machines().count() == count && !s.hosts().is_empty()).then_some(())).await;
+
+        let info = host.info();
+        let mut config = EdgeConfig::new(BASE, info.id.clone(), info.region.clone());
+        configure(&mut config);
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let listeners = vec![Listener { socket, public_port: 80 }];
+        let serving = serve(config, catalog.clone(), host.client(), listeners, shutdown.clone());
+        let edge = tokio::spawn(async move { serving.await.unwrap() });
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { host, catalog, address, client, shutdown, edge }
+    }
+
+    pub async fn get(&self, app: &str, path: &str) -> Answer {
+        self.send(self.request(app, path).body(Body::empty()).unwrap()).await
+    }
+
+    pub fn request(&self, app: &str, path: &str) -> http::request::Builder {
+        Request::builder()
+            .uri(format!("http://{}{path}", self.address))
+            .header("host", format!("{app}.{BASE}"))
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let (head, body) = self.client.request(request).await.expect("an answer").into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    /// Waits until the catalog shows the machine in `state`.
+    pub async fn reaches(&self, id: &MachineId, state: MachineState, limit: Duration) {
+        let reached =
+            self.catalog.wait_for(|s| s.machines().any(|m| m.id == *id && m.state == state).then_some(()));
+        tokio::time::timeout(limit, reached).await.unwrap_or_else(|_| panic!("{id} did not become {state}"));
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+        self.edge.abort();
+    }
+}
+
+pub fn record(app: &str) -> AppRecord {
+    AppRecord { name: app.parse().unwrap(), network: NetworkId(1) }
+}
+
+/// An app that says `text`.
+pub fn says(text: &'static str) -> Router {
+    Router::new().fallback(move || async move { text })
+}
