@@ -316,6 +316,7 @@ pub struct CollectImages {
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Collected {
-    pub removed: Vec<String>,
+    /// Images removed.
+    pub images: u64,
     pub freed_bytes: u64,
 }

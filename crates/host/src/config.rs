@@ -1,0 +1,95 @@
+//! Settings of a host.
+
+use std::{path::PathBuf, time::Duration};
+
+use roost_images::PullConfig;
+use roost_model::{HostId, Region};
+use roost_netdev::HostNetConfig;
+use roost_vmm::VmmConfig;
+use serde::{Deserialize, Serialize};
+
+/// Who this host is and what it is told. Paths come from the server.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    pub id: HostId,
+    pub region: Region,
+    /// Number of the host in 6PN addresses.
+    pub number: u32,
+    /// This host's own folder (database, images, machines, logs).
+    pub dir: PathBuf,
+    pub settings: HostSettings,
+    pub vmm: VmmConfig,
+    pub network: HostNetConfig,
+    pub registry: PullConfig,
+}
+
+/// The `[host]` section of the configuration file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostSettings {
+    /// Most machines, stopped ones included. Also bounds the uids and IPv4 addresses that are used.
+    pub max_machines: u32,
+    /// Machines run as the uids (and gids) from here on, one each; nobody else may use them.
+    pub first_uid: u32,
+    /// Memory that machines do not get.
+    pub memory_reserve_mib: u64,
+    /// Shared vCPUs that may run for each core. A performance vCPU takes a core of its own.
+    pub shared_cpus_per_core: u32,
+    /// Most that a machine can write to its root file system.
+    pub rootfs_mib: u64,
+    /// Kept of each app's logs.
+    pub logs_mib_per_app: u64,
+    /// How long a destroyed machine can still be asked about, in seconds.
+    pub keep_destroyed_secs: u64,
+}
+
+impl Default for HostSettings {
+    fn default() -> Self {
+        Self {
+            max_machines: 4096,
+            first_uid: 600_000,
+            memory_reserve_mib: 512,
+            shared_cpus_per_core: 16,
+            rootfs_mib: 8192,
+            logs_mib_per_app: 16,
+            keep_destroyed_secs: 3600,
+        }
+    }
+}
+
+impl HostSettings {
+    pub fn keep_destroyed(&self) -> Duration {
+        Duration::from_secs(self.keep_destroyed_secs)
+    }
+}
+
+impl HostConfig {
+    pub fn database(&self) -> PathBuf {
+        self.dir.join("host.db")
+    }
+
+    pub fn images(&self) -> PathBuf {
+        self.dir.join("images")
+    }
+
+    pub fn machines(&self) -> PathBuf {
+        self.dir.join("machines")
+    }
+
+    pub fn logs(&self) -> PathBuf {
+        self.dir.join("logs")
+    }
+
+    pub fn kernels(&self) -> PathBuf {
+        self.dir.join("kernels")
+    }
+
+    pub fn scratch_templates(&self) -> PathBuf {
+        self.dir.join("scratch")
+    }
+
+    /// Private half of the key that secrets for this host are sealed to.
+    pub fn sealing_key(&self) -> PathBuf {
+        self.dir.join("sealing.key")
+    }
+}

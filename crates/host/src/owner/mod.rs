@@ -1,0 +1,132 @@
+//! The owner of one machine: the only task that changes it.
+//!
+//! ```text
+//!  api ── Command ──►┌───────┐── record, then act ──► store
+//!  boot ── Booted ──►│       │── show ──► hub (reads, wait, watch)
+//!  line ── Exited ──►│ owner │
+//!  vmm ── ended ────►│       │── Activity: booting │ running │ halting │ releasing
+//!  checks ──────────►└───────┘
+//! ```
+//!
+//! Responsible for: taking a machine from state to state, each step recorded before it acts, and
+//! going on from whatever an earlier process recorded. `state` and `halt` in the record say what is
+//! wanted; [`Activity`] is what is being done about it right now and is never written down.
+//!
+//! Not responsible for: how a boot or a release is done (`boot`, `release`), when the policy starts
+//! a machine again ([`crate::restart`]), what others see ([`crate::hub`]).
+
+mod activity;
+mod boot;
+mod change;
+mod command;
+mod establish;
+mod exit;
+mod lease;
+mod release;
+mod resume;
+mod settle;
+mod stop;
+
+use std::sync::Arc;
+
+use roost_host_api::{ErrorBody, Machine};
+use roost_model::{MachineState, service::CheckStatus};
+use tokio::sync::mpsc;
+
+use self::activity::{Activity, Happened};
+pub use self::{
+    change::with_nonce,
+    command::{Command, Handle, Reply},
+    lease::new_lease,
+};
+use crate::{capacity::Claim, context::Context, record::Record, step::Step, store::StoreError};
+
+/// Commands that wait for one machine: more callers than ever mean well.
+const MAILBOX: usize = 64;
+
+pub struct Owner {
+    ctx: Arc<Context>,
+    record: Record,
+    checks: Vec<CheckStatus>,
+    activity: Activity,
+    claim: Option<Claim>,
+}
+
+impl Owner {
+    /// Starts the owner of a machine that was just recorded, or was found in the database.
+    pub fn spawn(ctx: Arc<Context>, record: Record, claim: Option<Claim>) -> Handle {
+        let (sender, mailbox) = mpsc::channel(MAILBOX);
+        let handle = Handle::new(record.id.clone(), sender);
+        let owner = Self { ctx, record, checks: Vec::new(), activity: Activity::Idle, claim };
+        tokio::spawn(owner.run(mailbox));
+        handle
+    }
+
+    async fn run(mut self, mut mailbox: mpsc::Receiver<Command>) {
+        self.resume().await;
+        while self.record.state != MachineState::Destroyed {
+            tokio::select! {
+                command = mailbox.recv() => match command {
+                    Some(command) => self.handle(command).await,
+                    // The host shuts down; the machine stays as it is.
+                    None => return,
+                },
+                happened = self.activity.next() => self.proceed(happened).await,
+            }
+        }
+    }
+
+    async fn proceed(&mut self, happened: Happened) {
+        match happened {
+            Happened::BackoffOver => self.boot_again().await,
+            Happened::Booted(booted) => self.booted(*booted).await,
+            Happened::Connected(phase) => {
+                tracing::debug!(machine = %self.record.id, ?phase, "guest connected")
+            }
+            Happened::Exited(report) => self.exited(&report).await,
+            Happened::VmEnded(exit) => self.vm_ended(&exit).await,
+            Happened::HaltOverdue => self.halt_overdue().await,
+            Happened::Released => self.released().await,
+            Happened::Checked(checks) => {
+                self.checks = checks;
+                self.show();
+            }
+        }
+    }
+
+    /// Shows the machine as it is now to everybody.
+    fn show(&self) -> Arc<Machine> {
+        self.ctx.hub.publish(self.ctx.view(&self.record, &self.checks))
+    }
+
+    /// Records what has happened, with the step that follows it, and shows it.
+    async fn record_at(&mut self, step: Step) {
+        let (ctx, record) = (&self.ctx, &self.record);
+        ctx.retry(&record.id, || ctx.store.save_at(record, step)).await;
+        self.show();
+    }
+
+    /// Records what a caller asked for. If it can not be recorded, nothing has changed.
+    async fn commit(
+        &mut self,
+        step: Option<Step>,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<Arc<Machine>, ErrorBody> {
+        let before = self.record.clone();
+        change(&mut self.record);
+        let saved: Result<(), StoreError> = match step {
+            Some(step) => self.ctx.store.save_at(&self.record, step).await,
+            None => self.ctx.store.save(&self.record).await,
+        };
+        if let Err(error) = saved {
+            self.record = before;
+            return Err(error.into());
+        }
+        Ok(self.show())
+    }
+
+    /// A line in the machine's log.
+    async fn say(&self, message: impl Into<String>) {
+        self.ctx.logs.say(&self.record.app, &self.record.id, message.into()).await;
+    }
+}

@@ -1,0 +1,84 @@
+//! Where an owner begins: with a machine just recorded, or with one that an earlier process left in
+//! any state whatever.
+
+use std::sync::Arc;
+
+use roost_model::{Guest, MachineState};
+use tokio::time::Instant;
+
+use super::{
+    Owner,
+    activity::{Activity, Boot, Running},
+    establish::establish,
+    release::Left,
+};
+use crate::{
+    guest::{Identity, Line},
+    seams::Vm,
+};
+
+impl Owner {
+    pub(super) async fn resume(&mut self) {
+        self.show();
+        if !self.record.holds_capacity() && self.record.state != MachineState::Destroying {
+            return;
+        }
+        if let Ok(Some(step)) = self.ctx.store.last_step(&self.record.id).await {
+            tracing::info!(machine = %self.record.id, state = %self.record.state, %step, "going on");
+        }
+        let guest = self.record.spec.config.guest().unwrap_or_else(|_| Guest::default());
+        if self.claim.is_none() && self.record.holds_capacity() {
+            self.claim = Some(self.ctx.ledger.claim_running(&self.record.id, &guest));
+        }
+        let vm = self.find_vm(&guest).await;
+        match (self.record.state, vm) {
+            (MachineState::Starting, Some(vm)) => self.establish(vm),
+            (MachineState::Started, Some(vm)) => {
+                let running = self.line_to(vm);
+                self.runs(running);
+            }
+            (MachineState::Started, None) => {
+                self.record_unseen_exit(
+                    "the machine ended while the host's agent was away".to_owned(),
+                    false,
+                )
+                .await;
+                self.release_now(Left::Unknown);
+            }
+            (MachineState::Stopping | MachineState::Replacing, Some(vm)) => {
+                self.activity = Activity::Running(self.line_to(vm));
+                self.end_what_runs().await;
+            }
+            _ => self.release_now(Left::Unknown),
+        }
+    }
+
+    /// The VMM of the boot that is under way. One whose end is recorded is only to be removed.
+    async fn find_vm(&self, guest: &Guest) -> Option<Arc<dyn Vm>> {
+        if self.record.state == MachineState::Destroying || self.record.ended_boot == self.record.boot {
+            return None;
+        }
+        match self.ctx.parts.vmm.adopt(&self.ctx.jail(&self.record, guest)).await {
+            Ok(vm) => vm,
+            Err(error) => {
+                tracing::error!(machine = %self.record.id, %error, "VMM not adopted");
+                None
+            }
+        }
+    }
+
+    /// Goes on with a guest that boots.
+    fn establish(&mut self, vm: Arc<dyn Vm>) {
+        let deadline = Instant::now() + self.ctx.config.vmm.boot_timeout();
+        let (ctx, record) = (self.ctx.clone(), self.record.clone());
+        let boot = Boot::begin(|cancel| establish(ctx, record, vm, deadline, cancel));
+        self.activity = Activity::Booting(boot);
+    }
+
+    fn line_to(&self, vm: Arc<dyn Vm>) -> Running {
+        let (app, machine) = (self.record.app.clone(), self.record.id.clone());
+        let line =
+            Line::open(self.ctx.clone(), vm.clone(), Identity { app, machine, boot: self.record.boot });
+        Running { vm, line, checks: None }
+    }
+}

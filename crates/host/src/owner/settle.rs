@@ -1,0 +1,171 @@
+//! What follows when a boot or a release has ended.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use roost_model::MachineState;
+use tokio::{task::spawn_blocking, time::Instant};
+
+use super::{
+    Owner,
+    activity::{Activity, Running},
+    boot::{BootError, seconds},
+    release::Left,
+    stop::default_halt,
+};
+use crate::{
+    checks::Checks,
+    place,
+    record::Then,
+    restart::{Ending, Verdict, decide, in_window},
+    step::Step,
+};
+
+/// Boots in a row that may come to nothing (a host short of something for a while) before the
+/// machine is given up. Each may take as long as the boot timeout.
+const MAX_FAILED_BOOTS: u32 = 3;
+
+impl Owner {
+    pub(super) async fn booted(&mut self, booted: Result<Running, BootError>) {
+        match booted {
+            Ok(running) => self.started(running).await,
+            Err(BootError::Exited(report, running)) => {
+                self.record.ever_started = true;
+                self.processes_ended(*running, &report).await;
+            }
+            Err(error) => self.not_booted(error).await,
+        }
+    }
+
+    async fn started(&mut self, running: Running) {
+        let now = Timestamp::now();
+        let took = now.duration_since(self.record.boot_began.unwrap_or(now)).unsigned_abs();
+        self.record.state = MachineState::Started;
+        self.record.ever_started = true;
+        self.record.failed_boots = 0;
+        self.record.started_at = Some(now);
+        self.record.image_labels = self.image_labels();
+        self.record.add_event("start", "host", None);
+        self.runs(running);
+        self.record_at(Step::Started).await;
+        self.say(format!("Machine started in {}", seconds(took))).await;
+    }
+
+    fn image_labels(&self) -> BTreeMap<String, String> {
+        let digest = self.record.spec.image.digest.as_deref().unwrap_or_default();
+        self.ctx.parts.images.get(digest).map_or_else(BTreeMap::new, |image| image.config.labels.clone())
+    }
+
+    /// Watches over a machine that runs.
+    pub(super) fn runs(&mut self, mut running: Running) {
+        self.checks = Checks::initial(&self.record);
+        running.checks = Checks::start(&self.ctx.config, &self.record);
+        self.activity = Activity::Running(running);
+        self.show();
+    }
+
+    async fn not_booted(&mut self, error: BootError) {
+        let now = Timestamp::now();
+        let reason = error.to_string();
+        let record = &mut self.record;
+        record.failed_boots += 1;
+        let policy = record.spec.config.restart.as_ref();
+        let again = match decide(policy, Ending::Failure, &record.restarts, now) {
+            Verdict::StartAfter(pause) if !error.is_final() && record.failed_boots < MAX_FAILED_BOOTS => {
+                Some(pause)
+            }
+            _ => None,
+        };
+        match again {
+            Some(pause) => {
+                record.restarts.retain(|then| in_window(*then, now));
+                record.restarts.push(now);
+                record.not_before = Some(now + pause);
+                record.ended_boot = record.boot;
+            }
+            None => {
+                record.state = MachineState::Stopping;
+                record.ended_boot = record.boot;
+                record.halt = Some(default_halt(if record.ever_started { Then::Stay } else { Then::Fail }));
+            }
+        }
+        record.add_event_because("launch_failed", "host", Some(reason.clone()));
+        self.record_at(Step::RecordExit).await;
+        self.say(format!("Machine did not start: {reason}")).await;
+        self.release_now(Left::Unknown);
+    }
+
+    /// Nothing of a boot is left.
+    pub(super) async fn released(&mut self) {
+        self.activity = Activity::Idle;
+        let then = self.record.halt.as_ref().map_or(Then::Stay, |halt| halt.then);
+        match (self.record.state, then) {
+            (MachineState::Starting, _) => self.back_off(),
+            (MachineState::Stopping | MachineState::Replacing, Then::Start) => self.boot_again().await,
+            (MachineState::Stopping | MachineState::Replacing, Then::Stay) => {
+                self.settle(MachineState::Stopped).await
+            }
+            (MachineState::Stopping | MachineState::Replacing, Then::Fail) => {
+                self.settle(MachineState::Failed).await
+            }
+            (MachineState::Stopping | MachineState::Replacing, Then::Destroy) => {
+                self.record.state = MachineState::Destroying;
+                self.record_at(Step::Destroy).await;
+                self.destroyed().await;
+            }
+            (MachineState::Destroying, _) => self.destroyed().await,
+            _ => self.claim = None,
+        }
+    }
+
+    /// Boots when the restart policy says so.
+    fn back_off(&mut self) {
+        let wait = self.record.not_before.map_or(Duration::ZERO, |then| {
+            Duration::try_from(then.duration_since(Timestamp::now())).unwrap_or_default()
+        });
+        self.activity = Activity::Backoff(Instant::now() + wait);
+    }
+
+    pub(super) async fn boot_again(&mut self) {
+        if let Err(error) = self.hold_capacity() {
+            self.record.halt = None;
+            self.record.add_event_because("launch_failed", "host", Some(error.message.clone()));
+            self.say(format!("Machine not started: {}", error.message)).await;
+            return self.settle(MachineState::Stopped).await;
+        }
+        self.record.begin_boot();
+        self.record_at(Step::Start).await;
+        self.boot_now();
+    }
+
+    fn hold_capacity(&mut self) -> Result<(), roost_host_api::ErrorBody> {
+        if self.claim.is_some() { Ok(()) } else { self.reclaim() }
+    }
+
+    async fn settle(&mut self, state: MachineState) {
+        self.claim = None;
+        self.record.state = state;
+        self.record.halt = None;
+        self.record.updated_at = Timestamp::now();
+        self.record_at(Step::Stopped).await;
+    }
+
+    async fn destroyed(&mut self) {
+        let folder = place::folder(&self.ctx.config, &self.record.id);
+        let removed = spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
+        if let Ok(Err(error)) = removed
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            // Found again, and removed, at the next start of the host.
+            tracing::warn!(machine = %self.record.id, %error, "folder of a destroyed machine not removed");
+        }
+        self.claim = None;
+        self.record.state = MachineState::Destroyed;
+        self.record.halt = None;
+        self.record.add_event("destroy", "host", None);
+        let (ctx, record) = (&self.ctx, &self.record);
+        ctx.retry(&record.id, || ctx.store.bury(record)).await;
+        self.show();
+        self.say("Machine destroyed").await;
+    }
+}

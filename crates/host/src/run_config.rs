@@ -1,0 +1,187 @@
+//! What a guest is told to run: the image's settings, the machine's, secrets and addresses as one
+//! [`RunConfig`]. Pure; the only place where opened secrets are.
+
+use std::collections::BTreeMap;
+
+use roost_guest_api::{GuestDns, GuestFile, GuestMount, GuestNetwork, GuestProcess, RunConfig};
+use roost_images::{
+    ImageConfig,
+    command::{self, Command, NoCommand},
+};
+use roost_model::{
+    Guest, MachineAddress,
+    addr::DNS,
+    machine::{File, MachineConfig, Process},
+};
+use roost_netdev::{GATEWAY_V4, GATEWAY_V6};
+
+use crate::record::Record;
+
+/// App secrets, opened.
+pub type Secrets = BTreeMap<String, String>;
+
+/// Output that a guest keeps while the host's agent is away: minutes of an ordinary app.
+const LOG_BUFFER_BYTES: u64 = 1 << 20;
+
+const DEFAULT_FILE_MODE: u32 = 0o644;
+
+/// Where a machine lives in the network.
+#[derive(Debug, Clone, Copy)]
+pub struct Location {
+    pub address: MachineAddress,
+    pub ipv4: std::net::Ipv4Addr,
+    pub mtu: u16,
+}
+
+/// The configuration asks for what can not be had; starting again will not help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunConfigError {
+    #[error(transparent)]
+    NoCommand(#[from] NoCommand),
+    #[error(
+        "the configuration asks for the secret \"{name}\", which the app does not have; set it with `roost secrets set {name}=...`"
+    )]
+    MissingSecret { name: String },
+    #[error("the file {path} has neither raw_value nor secret_name")]
+    FileWithoutContent { path: String },
+}
+
+pub fn run_config(
+    record: &Record,
+    image: &ImageConfig,
+    guest: &Guest,
+    secrets: &Secrets,
+    location: Location,
+) -> Result<RunConfig, RunConfigError> {
+    let config = &record.spec.config;
+    let platform = platform_env(record, guest, location.address);
+    Ok(RunConfig {
+        hostname: hostname(record),
+        host_aliases: vec!["fly-local-6pn".to_owned(), format!("{}.vm.{}.internal", record.id, record.app)],
+        network: GuestNetwork {
+            ipv6: location.address.ip(),
+            ipv4: location.ipv4,
+            ipv4_gateway: GATEWAY_V4,
+            ipv6_gateway: GATEWAY_V6,
+            mtu: location.mtu,
+        },
+        dns: dns(config),
+        processes: processes(config, image, secrets, &platform)?,
+        files: config.files.iter().map(|f| file(f, secrets)).collect::<Result<_, _>>()?,
+        mounts: config
+            .mounts
+            .iter()
+            .map(|m| GuestMount { serial: m.volume.clone(), path: m.path.clone() })
+            .collect(),
+        swap_mib: config.init.swap_size_mb.unwrap_or(0),
+        unix_ns: i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
+        log_buffer_bytes: LOG_BUFFER_BYTES,
+    })
+}
+
+fn hostname(record: &Record) -> String {
+    let asked = record.spec.config.dns.as_ref().and_then(|dns| dns.hostname.clone());
+    asked.unwrap_or_else(|| record.id.to_string())
+}
+
+fn dns(config: &MachineConfig) -> GuestDns {
+    let dns = config.dns.clone().unwrap_or_default();
+    let nameservers = if dns.nameservers.is_empty() { vec![DNS.to_string()] } else { dns.nameservers };
+    let options = dns.extra.get("options").and_then(|o| o.as_array()).cloned().unwrap_or_default();
+    GuestDns { nameservers, searches: dns.searches, options: options.iter().filter_map(dns_option).collect() }
+}
+
+/// `{name, value}` as resolv.conf writes it.
+fn dns_option(option: &serde_json::Value) -> Option<String> {
+    let name = option.get("name")?.as_str()?;
+    match option.get("value").and_then(|v| v.as_str()).filter(|v| !v.is_empty()) {
+        Some(value) => Some(format!("{name}:{value}")),
+        None => Some(name.to_owned()),
+    }
+}
+
+fn processes(
+    config: &MachineConfig,
+    image: &ImageConfig,
+    secrets: &Secrets,
+    platform: &BTreeMap<String, String>,
+) -> Result<Vec<GuestProcess>, RunConfigError> {
+    let commands = command::of_machine(image, config)?;
+    let mut processes = Vec::new();
+    for (index, command) in commands.into_iter().enumerate() {
+        let own = config.processes.get(index);
+        let name = match own {
+            None => config.process_group().to_owned(),
+            Some(own) => process_name(index, own, &command),
+        };
+        let env = env(&command, own, secrets, platform)?;
+        let Command { argv, user, working_dir, .. } = command;
+        let tty = config.init.tty.unwrap_or(false);
+        processes.push(GuestProcess { name, argv, env, user, working_dir, tty });
+    }
+    Ok(processes)
+}
+
+/// Unique among the machine's processes, and fit for a file name.
+fn process_name(index: usize, process: &Process, command: &Command) -> String {
+    let own = process.extra.get("name").and_then(|name| name.as_str());
+    let program = command.argv[0].rsplit('/').next().unwrap_or_default();
+    let fit = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+    let name: String = own.unwrap_or(program).chars().take(32).map(fit).collect();
+    format!("{name}-{index}")
+}
+
+/// The later wins: image, machine and process (all in `command`), secrets, platform.
+fn env(
+    command: &Command,
+    process: Option<&Process>,
+    secrets: &Secrets,
+    platform: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, RunConfigError> {
+    let mut env = command.env.clone();
+    if !process.is_some_and(|p| p.ignore_app_secrets.unwrap_or(false)) {
+        env.extend(secrets.clone());
+    }
+    for wanted in process.map_or(&[][..], |p| &p.secrets) {
+        let name = wanted.name.as_ref().unwrap_or(&wanted.env_var);
+        env.insert(wanted.env_var.clone(), secret(secrets, name)?.clone());
+    }
+    env.extend(platform.clone());
+    Ok(env)
+}
+
+fn platform_env(record: &Record, guest: &Guest, address: MachineAddress) -> BTreeMap<String, String> {
+    let image = &record.spec.config.image;
+    let image = if image.is_empty() { record.spec.image.to_string() } else { image.clone() };
+    let id = record.id.to_string();
+    [
+        ("FLY_APP_NAME", record.app.to_string()),
+        ("FLY_MACHINE_ID", id.clone()),
+        ("FLY_ALLOC_ID", id),
+        ("FLY_REGION", record.region.to_string()),
+        ("FLY_PRIVATE_IP", address.ip().to_string()),
+        ("FLY_IMAGE_REF", image),
+        ("FLY_MACHINE_VERSION", record.instance_id.to_string()),
+        ("FLY_PROCESS_GROUP", record.spec.config.process_group().to_owned()),
+        ("FLY_VM_MEMORY_MB", guest.memory_mb.to_string()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+fn file(file: &File, secrets: &Secrets) -> Result<GuestFile, RunConfigError> {
+    let content = match (&file.raw_value, &file.secret_name) {
+        (Some(content), _) => content.clone(),
+        (None, Some(name)) => secret(secrets, name)?.clone(),
+        (None, None) => {
+            return Err(RunConfigError::FileWithoutContent { path: file.guest_path.clone() });
+        }
+    };
+    let mode = file.mode.unwrap_or(DEFAULT_FILE_MODE);
+    Ok(GuestFile { path: file.guest_path.clone(), mode, content })
+}
+
+fn secret<'a>(secrets: &'a Secrets, name: &str) -> Result<&'a String, RunConfigError> {
+    secrets.get(name).ok_or_else(|| RunConfigError::MissingSecret { name: name.to_owned() })
+}

@@ -1,0 +1,73 @@
+//! The parts of the box that a host drives, as it sees them: images, network, VMM.
+//!
+//! Each has one real implementation (see [`crate::parts`]) and one in the tests, which lets a machine's
+//! whole life run in milliseconds without root.
+
+use std::{collections::HashSet, sync::Arc};
+
+use async_trait::async_trait;
+use roost_images::{Collected, Image, ImageError};
+use roost_model::{ImageRef, MachineId};
+use roost_netdev::{Link, LinkKind, MachineNet, NetError};
+use roost_vmm::{BootFiles, GuestStream, JailSpec, VmExit, VmSpec, VmmError};
+
+/// The three together.
+#[derive(Clone)]
+pub struct Parts {
+    pub images: Arc<dyn Images>,
+    pub network: Arc<dyn Network>,
+    pub vmm: Arc<dyn Vmm>,
+    /// What every machine boots.
+    pub boot: BootFiles,
+}
+
+#[async_trait]
+pub trait Images: Send + Sync {
+    /// Pulls and converts the image unless it is here. Several may ask for one at the same time.
+    async fn ensure(&self, image: &ImageRef) -> Result<Arc<Image>, ImageError>;
+
+    /// The image, if it is here.
+    fn get(&self, digest: &str) -> Option<Arc<Image>>;
+
+    /// Removes all but these.
+    async fn collect(&self, keep: &HashSet<String>) -> Result<Collected, ImageError>;
+}
+
+#[async_trait]
+pub trait Network: Send + Sync {
+    /// Repeatable: what is left of an earlier link of the machine is replaced.
+    async fn attach(&self, machine: &MachineNet, kind: LinkKind) -> Result<Link, NetError>;
+
+    /// Fine if there is no link.
+    async fn detach(&self, id: &MachineId) -> Result<(), NetError>;
+
+    /// Leaves exactly these machines attached.
+    async fn sync(&self, machines: &[MachineNet]) -> Result<(), NetError>;
+}
+
+#[async_trait]
+pub trait Vmm: Send + Sync {
+    async fn spawn(&self, spec: &VmSpec) -> Result<Arc<dyn Vm>, VmmError>;
+
+    /// The VMM that runs in this jail, if one does.
+    async fn adopt(&self, jail: &JailSpec) -> Result<Option<Arc<dyn Vm>>, VmmError>;
+
+    /// Kills what runs in the jail and removes the jail. Fine if there is none.
+    async fn remove(&self, jail: &JailSpec) -> Result<(), VmmError>;
+
+    fn link_kind(&self) -> LinkKind;
+
+    /// Guests are translated in software, which costs the VMM memory.
+    fn is_emulated(&self) -> bool;
+
+    /// Name of the driver, such as `qemu (kvm)`, and why it was chosen.
+    fn describe(&self) -> (String, String);
+}
+
+/// A running VMM. Dropping the handle leaves it running.
+#[async_trait]
+pub trait Vm: Send + Sync {
+    async fn wait_exit(&self) -> VmExit;
+    async fn connect_guest(&self) -> Result<Box<dyn GuestStream>, VmmError>;
+    async fn console_tail(&self) -> String;
+}

@@ -1,0 +1,101 @@
+//! The steps by which a machine is made, changed and removed.
+//!
+//! Each is recorded in the host's database before it acts, and each can be repeated: a host that
+//! died in any of them goes on from there. Tests visit every one through [`CRASH_VARIABLE`].
+
+use std::{fmt, str::FromStr, sync::OnceLock};
+
+/// Test hook: a host whose environment names a step here aborts right after recording that step.
+pub const CRASH_VARIABLE: &str = "ROOST_CRASH_AT";
+
+/// The table of names; the order is that of a machine's life.
+macro_rules! steps {
+    ($($(#[$doc:meta])* $step:ident = $name:literal,)*) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Step {
+            $($(#[$doc])* $step,)*
+        }
+
+        impl Step {
+            pub const ALL: &[Self] = &[$(Self::$step),*];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$step => $name),*
+                }
+            }
+        }
+    };
+}
+
+steps! {
+    /// The machine is in the database; nothing else of it exists.
+    Create = "create",
+    /// A boot was asked for.
+    Start = "start",
+    /// Pull and convert the image, unless it is here.
+    EnsureImage = "ensure-image",
+    /// A fresh scratch disk in place of whatever was there.
+    MakeScratch = "make-scratch",
+    /// Tap, routes and rules.
+    AttachNetwork = "attach-network",
+    /// Jail and VMM process.
+    SpawnVmm = "spawn-vmm",
+    /// The guest's `init` answers.
+    ConnectGuest = "connect-guest",
+    /// `init` gets the run configuration and starts the processes.
+    ConfigureGuest = "configure-guest",
+    /// The processes run.
+    Started = "started",
+    /// A new configuration is recorded in place of the old one, which may still run.
+    Replace = "replace",
+    /// A stop was asked for.
+    Stop = "stop",
+    /// The guest is told to end its processes.
+    StopGuest = "stop-guest",
+    /// How the processes ended is recorded; the guest may power off.
+    RecordExit = "record-exit",
+    /// No VMM process, no jail.
+    ReleaseVmm = "release-vmm",
+    /// No tap, no rules.
+    DetachNetwork = "detach-network",
+    /// No scratch disk.
+    RemoveScratch = "remove-scratch",
+    /// Nothing of the boot is left.
+    Stopped = "stopped",
+    /// A destroy was asked for.
+    Destroy = "destroy",
+    /// The machine's folder is gone and its addresses are free.
+    Destroyed = "destroyed",
+}
+
+impl Step {
+    /// Aborts the process when a test asked for a crash at this step.
+    pub fn crash_point(self) {
+        static CRASH_AT: OnceLock<Option<Step>> = OnceLock::new();
+        let crash_at =
+            CRASH_AT.get_or_init(|| std::env::var(CRASH_VARIABLE).ok().and_then(|name| name.parse().ok()));
+        if *crash_at == Some(self) {
+            eprintln!("{CRASH_VARIABLE}={self}: aborting");
+            std::process::abort();
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no step is called \"{0}\"")]
+pub struct UnknownStep(String);
+
+impl FromStr for Step {
+    type Err = UnknownStep;
+
+    fn from_str(name: &str) -> Result<Self, UnknownStep> {
+        Self::ALL.iter().copied().find(|s| s.name() == name).ok_or_else(|| UnknownStep(name.to_owned()))
+    }
+}
