@@ -125,8 +125,7 @@ fn open<M: DeserializeOwned>(encoded: &[u8]) -> Result<Frame<M>, FrameError> {
         return Err(FrameError::Torn);
     }
     let (session, message) = body.split_first_chunk::<SESSION>().ok_or(FrameError::Torn)?;
-    let message =
-        serde_json::from_slice(message).map_err(|error| FrameError::Unknown(error.to_string()))?;
+    let message = serde_json::from_slice(message).map_err(|error| FrameError::Unknown(error.to_string()))?;
     Ok(Frame { session: u64::from_le_bytes(*session), message })
 }
 

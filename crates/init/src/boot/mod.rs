@@ -1,0 +1,35 @@
+//! From the kernel's first process to a channel that waits for the host.
+
+pub mod disks;
+mod modules;
+
+use std::{fs, path::Path};
+
+use nix::mount::{MsFlags, mount};
+
+use crate::{Context, Result, channel::Channel};
+
+/// Prepares the initramfs as a place to work in and opens the channel.
+pub fn boot() -> Result<Channel> {
+    mount_kernel("proc", "/proc")?;
+    mount_kernel("sysfs", "/sys")?;
+    mount_kernel("devtmpfs", "/dev")?;
+    keep_alive();
+    modules::load_all()?;
+    mount_kernel("cgroup2", "/sys/fs/cgroup")?;
+    Channel::open()
+}
+
+fn mount_kernel(kind: &str, at: &str) -> Result<()> {
+    fs::create_dir_all(at).context(|| format!("make {at}"))?;
+    // A kernel with CONFIG_DEVTMPFS_MOUNT has it there already; a second mount does no harm.
+    mount(Some(kind), Path::new(at), Some(kind), MsFlags::MS_NOSUID, None::<&str>)
+        .context(|| format!("mount {kind} at {at}"))
+}
+
+/// When memory runs out, the kernel must choose anything but PID 1, whose death is a panic.
+fn keep_alive() {
+    if let Err(error) = fs::write("/proc/self/oom_score_adj", "-1000") {
+        eprintln!("roost-init: not protected from the OOM killer: {error}");
+    }
+}

@@ -1,0 +1,31 @@
+//! A run configuration becomes a machine: one step, one file, in this order.
+
+mod files;
+mod kernel_files;
+mod names;
+mod namespace;
+mod netlink;
+mod network;
+mod root;
+mod rooted;
+mod swap;
+mod volumes;
+
+use roost_guest_api::RunConfig;
+
+pub use root::{IMAGE, ROOT, SCRATCH};
+
+use crate::{Result, process::Namespace};
+
+/// Does everything that the processes need before they start. Not repeatable: a machine that could not
+/// be set up ends.
+pub fn set_up(config: &RunConfig) -> Result<Namespace> {
+    let root = root::mount_root()?;
+    kernel_files::mount_all(&root)?;
+    volumes::mount_all(&root, &config.mounts)?;
+    swap::enable(config.swap_mib)?;
+    network::bring_up(&config.network)?;
+    names::write(&root, config)?;
+    files::inject(&root, &config.files)?;
+    namespace::make()
+}

@@ -1,0 +1,122 @@
+//! What the host says, and what is done about it.
+
+use std::fs;
+
+use nix::{sys::signal::Signal, unistd::sync};
+use roost_guest_api::{ExitReport, GuestMessage, HostMessage, LogStream, PROTOCOL, Phase, RunConfig};
+
+use super::{Stage, Supervisor, app::App};
+use crate::{clock, inspect, session::Received};
+
+impl Supervisor {
+    pub(super) fn obey(&mut self, received: Received) {
+        match received {
+            Received::Opened { unix_ns, acked_log, .. } => {
+                clock::correct(unix_ns);
+                self.execs.kill_all();
+                self.logs.resume(acked_log);
+                self.last_word_said = false;
+                self.introduce();
+            }
+            Received::Repeated => self.introduce(),
+            Received::Message(message) => self.obey_message(message),
+        }
+    }
+
+    fn obey_message(&mut self, message: HostMessage) {
+        match message {
+            HostMessage::Configure { config } => self.configure(&config),
+            HostMessage::AckLog { seq } => self.logs.ack(seq),
+            HostMessage::AckExit => {
+                self.acknowledged = matches!(self.stage, Stage::Ended(_) | Stage::Failed(_));
+            }
+            HostMessage::SetClock { unix_ns } => clock::set(unix_ns),
+            HostMessage::Signal { signal } => {
+                if let (Stage::Running(app), Ok(signal)) = (&self.stage, Signal::try_from(signal)) {
+                    app.signal(signal);
+                }
+            }
+            HostMessage::Stop { signal, timeout_ms } => self.stop(signal, timeout_ms),
+            HostMessage::Exec { exec, request } => match &self.stage {
+                Stage::Running(app) => self.execs.start(exec, request, app, &mut self.session),
+                _ => {
+                    let reason = "the machine does not run".to_owned();
+                    self.session.send(&GuestMessage::ExecFailed { exec, reason });
+                }
+            },
+            HostMessage::ExecInput { exec, data } => self.execs.input(exec, &data),
+            HostMessage::ExecResize { exec, rows, cols } => self.execs.resize(exec, rows, cols),
+            HostMessage::ExecSignal { exec, signal } => self.execs.signal(exec, signal),
+            HostMessage::ExecOutputTaken { exec, cost } => self.execs.output_taken(exec, cost),
+            HostMessage::ListListeners { id } => {
+                let listeners = inspect::listeners();
+                self.session.send(&GuestMessage::Listeners { id, listeners });
+            }
+            HostMessage::ListProcesses { id } => {
+                let processes = inspect::processes();
+                self.session.send(&GuestMessage::Processes { id, processes });
+            }
+            HostMessage::Sync { id } => {
+                sync();
+                self.session.send(&GuestMessage::Synced { id });
+            }
+            // Taken by the session.
+            HostMessage::Hello { .. } => {}
+        }
+    }
+
+    fn introduce(&mut self) {
+        let Some(session) = self.session.number() else { return };
+        let phase = match self.stage {
+            Stage::Unconfigured => Phase::Unconfigured,
+            Stage::Running(_) => Phase::Running,
+            Stage::Failed(_) | Stage::Ended(_) => Phase::Exited,
+        };
+        let boot_id = kernel_word("random/boot_id");
+        let kernel = kernel_word("osrelease");
+        self.session.send(&GuestMessage::Hello { session, protocol: PROTOCOL, boot_id, kernel, phase });
+    }
+
+    /// Once in a boot: a host that is not sure whether it did so may say it again.
+    fn configure(&mut self, config: &RunConfig) {
+        if !matches!(self.stage, Stage::Unconfigured) {
+            return;
+        }
+        clock::set(config.unix_ns);
+        self.logs.set_capacity(config.log_buffer_bytes);
+        self.stage = match App::start(config, &mut self.logs) {
+            Ok(app) => {
+                self.session.send(&GuestMessage::Started { pid: app.first_pid() });
+                Stage::Running(Box::new(app))
+            }
+            Err(error) => {
+                self.logs.push("init", LogStream::Stderr, error.to_string());
+                Stage::Failed(error.to_string())
+            }
+        };
+    }
+
+    fn stop(&mut self, signal: i32, timeout_ms: u64) {
+        match &mut self.stage {
+            Stage::Running(app) => {
+                // A number that is no signal must not keep a machine from stopping.
+                app.stop(Signal::try_from(signal).unwrap_or(Signal::SIGTERM), timeout_ms);
+            }
+            Stage::Unconfigured => {
+                self.stage = Stage::Ended(ExitReport {
+                    process: "init".into(),
+                    code: 0,
+                    signal: -1,
+                    oom_killed: false,
+                    requested: true,
+                    unix_ns: clock::unix_ns(),
+                });
+            }
+            Stage::Failed(_) | Stage::Ended(_) => {}
+        }
+    }
+}
+
+fn kernel_word(name: &str) -> String {
+    fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default().trim().to_owned()
+}
