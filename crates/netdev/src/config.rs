@@ -1,10 +1,12 @@
 //! What a host's network is made of, and what one machine needs of it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 use roost_model::{MachineAddress, MachineId, NetworkId};
 use serde::{Deserialize, Serialize};
+
+use crate::NetError;
 
 /// IPv4 gateway of every guest, on the host's side of every link.
 pub const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 77, 1);
@@ -41,6 +43,33 @@ impl Default for HostNetConfig {
     }
 }
 
+/// Leaves 12 hex digits of the machine's id in an interface's name.
+const MAX_PREFIX: usize = 3;
+
+impl HostNetConfig {
+    /// What nft would misread or another owner's name could match.
+    pub(crate) fn check(&self) -> Result<(), NetError> {
+        let refuse = |key, reason: String| Err(NetError::Config { key, reason });
+        let word = |s: &str| {
+            s.starts_with(|c: char| c.is_ascii_lowercase())
+                && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        if !word(&self.table) {
+            return refuse("table", format!("{:?} is not a word of letters and digits", self.table));
+        }
+        if !word(&self.iface_prefix) || self.iface_prefix.len() > MAX_PREFIX {
+            return refuse(
+                "iface_prefix",
+                format!("{:?} is not 1 to {MAX_PREFIX} letters", self.iface_prefix),
+            );
+        }
+        if !(1280..=9000).contains(&self.mtu) {
+            return refuse("mtu", format!("{} is not within 1280 (least of IPv6) and 9000", self.mtu));
+        }
+        Ok(())
+    }
+}
+
 /// One machine's place in the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineNet {
@@ -59,11 +88,6 @@ impl MachineNet {
 
     pub fn network(&self) -> NetworkId {
         self.address.network
-    }
-
-    /// Every source address that the machine may use.
-    pub fn sources(&self) -> [IpAddr; 2] {
-        [self.ipv4.into(), self.address.prefix().into()]
     }
 }
 

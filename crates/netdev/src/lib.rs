@@ -7,6 +7,12 @@ mod config;
 mod error;
 mod host;
 mod link;
+mod links;
+mod netns;
+mod nft;
+mod rules;
+mod sysctl;
+mod tap;
 
 pub use config::{GATEWAY_V4, GATEWAY_V6, HostNetConfig, LinkKind, MachineNet};
 pub use error::NetError;
