@@ -91,6 +91,8 @@ fn input(links: &str) -> Vec<String> {
 fn egress(links: &str) -> Vec<String> {
     vec![
         format!("oifname {links} drop"),
+        // Kernels since 6.8 go on trying to connect after an ICMP error of this kind.
+        "meta nfproto ipv6 meta l4proto tcp reject with tcp reset".into(),
         "meta nfproto ipv6 reject with icmpv6 type no-route".into(),
         "ip daddr @denied drop".into(),
         "accept".into(),
