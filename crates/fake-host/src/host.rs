@@ -249,7 +249,7 @@ impl Shared {
             state: plan.state,
             instance_id: InstanceId::generate(),
             private_ip: address.ip(),
-            ipv4: Ipv4Addr::new(127, a, b, c.max(2)),
+            ipv4: Ipv4Addr::new(127, a, b, c),
             image: "example/app:latest".parse().expect("a valid reference"),
             image_labels: BTreeMap::new(),
             config,
