@@ -1,0 +1,129 @@
+//! What a wake costs over the bare VMM's own boot, what a new machine of a known image takes on
+//! disk, and what the server holds in memory for machines that sleep.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use roost_bench::{bare::Bare, stats};
+use roost_testbed::{App, Server, ServerOptions, netns, testapp};
+
+/// Pairs of a wake and a bare boot, taken in turns so that both see the same machine.
+const PAIRS: usize = 10;
+
+/// Sleeping machines that the server's memory is measured with.
+const SLEEPERS: usize = 100;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    netns::enter()?;
+    let binary = std::env::var_os("ROOST_BIN").context("ROOST_BIN names the roost executable")?;
+    let server = Server::start(Path::new(&binary), ServerOptions::default()).await?;
+    let app = App::create(&server, "bench").await?;
+    let empty_kib = server.resident_kib()?;
+    app.deploy(&testapp::image("bench")?).await?;
+    app.get("/").await?;
+    let machine = id_of(&app).await?;
+    let bare = bare(&server, &machine)?;
+
+    eprintln!("{:>6} {:>12} {:>12}", "pair", "wake ms", "bare ms");
+    let (mut wakes, mut boots) = (Vec::new(), Vec::new());
+    for pair in 1..=PAIRS {
+        server.run(["machine", "stop", &machine, "--app", "bench"]).await?;
+        server.machine_in("bench", "stopped", Duration::from_secs(60)).await;
+        let start = Instant::now();
+        app.get("/").await?;
+        wakes.push(start.elapsed());
+        server.run(["machine", "stop", &machine, "--app", "bench"]).await?;
+        server.machine_in("bench", "stopped", Duration::from_secs(60)).await;
+        boots.push(bare.boot().await?);
+        let ms = |d: Duration| d.as_secs_f64() * 1e3;
+        eprintln!("{pair:>6} {:>12.0} {:>12.0}", ms(wakes[pair - 1]), ms(boots[pair - 1]));
+    }
+
+    let create_disk_kib = disk_of_a_new_machine(&server, &app).await?;
+    for _ in 1..SLEEPERS {
+        create_stopped(&server, &app).await?;
+    }
+    let sleepers_kib = server.resident_kib()?;
+    let (wake, boot) = (stats::median_ms(&wakes), stats::median_ms(&boots));
+    println!(
+        "result: wake_ms={wake:.0} bare_ms={boot:.0} overhead_ms={:.0} create_disk_kib={create_disk_kib} \
+         server_0_kib={empty_kib} server_100_kib={sleepers_kib}",
+        wake - boot,
+    );
+    Ok(())
+}
+
+async fn id_of(app: &App<'_>) -> Result<String> {
+    let machines = app.machines().await?;
+    let id = machines.first().and_then(|m| m["id"].as_str()).context("the app has a machine")?;
+    Ok(id.to_owned())
+}
+
+/// The kernel, initramfs, kernel arguments and image disk of a machine that runs, as its VMM got them.
+fn bare(server: &Server, machine: &str) -> Result<Bare> {
+    let vmm = server.vmm_arguments(machine).context("the machine's VMM runs")?;
+    let after = |flag: &str| vmm.iter().skip_while(|a| *a != flag).nth(1).cloned().unwrap_or_default();
+    let acpi = after("-machine").contains("acpi=on");
+    let host = server.data_dir().join("host");
+    let kernel = newest(&host.join("kernels"), "vmlinux")?;
+    let initramfs = newest(&host.join("kernels"), "initramfs")?;
+    let disk = newest(&host.join("images"), "erofs")?;
+    Bare::prepare(&kernel, &initramfs, &disk, &after("-append"), acpi)
+}
+
+/// The newest file below `dir` whose name contains `part`.
+fn newest(dir: &Path, part: &str) -> Result<PathBuf> {
+    let mut found: Vec<(std::time::SystemTime, PathBuf)> = Vec::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))? {
+            let (path, metadata) = entry.and_then(|e| Ok((e.path(), e.metadata()?)))?;
+            if metadata.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|n| n.to_string_lossy().contains(part)) {
+                found.push((metadata.modified()?, path));
+            }
+        }
+    }
+    found.sort();
+    found.pop().map(|(_, path)| path).with_context(|| format!("no {part} below {}", dir.display()))
+}
+
+/// Disk blocks below the machine folders, after minus before.
+async fn disk_of_a_new_machine(server: &Server, app: &App<'_>) -> Result<u64> {
+    let folders = server.data_dir().join("host/machines");
+    let before = allocated_kib(&folders)?;
+    let images = allocated_kib(&server.data_dir().join("host/images"))?;
+    server.run(["scale", "count", "2", "--app", "bench", "--yes"]).await?;
+    app.get("/").await?;
+    let after = allocated_kib(&folders)?;
+    assert_eq!(images, allocated_kib(&server.data_dir().join("host/images"))?, "nothing is copied");
+    Ok(after - before)
+}
+
+fn allocated_kib(dir: &Path) -> Result<u64> {
+    let mut sum = 0;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        sum += metadata.blocks() / 2;
+        if metadata.is_dir() {
+            sum += allocated_kib(&entry.path())?;
+        }
+    }
+    Ok(sum)
+}
+
+/// A machine that was made and never started.
+async fn create_stopped(server: &Server, app: &App<'_>) -> Result<()> {
+    let image = app.machines().await?[0]["config"]["image"].clone();
+    let body = serde_json::json!({"config": {"image": image}, "skip_launch": true});
+    server.post("/v1/apps/bench/machines", &body).await?;
+    Ok(())
+}

@@ -1,0 +1,179 @@
+// A web server for tests: small, static, quick to start under emulation.
+//
+// GET /            {"version","kernel","machine","pid"} as JSON
+// GET /env?NAME    the variable's value
+// GET /slow?MS     answers after MS milliseconds
+// GET /exit?CODE   answers, then exits
+// GET /log?N       writes N numbered lines to stdout, answers
+// GET /fill?MB     writes MB megabytes to /data.bin, answers with the result
+// POST /echo       the request's body
+//
+// PORT (8080), LISTEN (0.0.0.0), VERSION, START_DELAY_MS, CRASH (exit code after one line on stderr).
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static const char *env(const char *name, const char *fallback) {
+  const char *value = getenv(name);
+  return value && *value ? value : fallback;
+}
+
+static int send_all(int fd, const char *data, size_t len) {
+  while (len) {
+    ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+    if (n <= 0) return -1;
+    data += n, len -= (size_t)n;
+  }
+  return 0;
+}
+
+static int answer(int fd, const char *status, const char *body, size_t len) {
+  char head[256];
+  int n = snprintf(head, sizeof head,
+                   "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", status, len);
+  return send_all(fd, head, (size_t)n) || send_all(fd, body, len) ? -1 : 0;
+}
+
+static int answer_text(int fd, const char *format, ...) {
+  char body[2048];
+  va_list args;
+  va_start(args, format);
+  int n = vsnprintf(body, sizeof body, format, args);
+  va_end(args);
+  return answer(fd, "200 OK", body, (size_t)n);
+}
+
+static int fill(int fd, long megabytes) {
+  static char block[1 << 20];
+  int out = open("/data.bin", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  for (long i = 0; i < megabytes; i++) {
+    if (write(out, block, sizeof block) != (ssize_t)sizeof block) {
+      int error = errno;
+      close(out);
+      unlink("/data.bin");
+      return answer_text(fd, "failed after %ld MB: %s\n", i, strerror(error));
+    }
+  }
+  fsync(out);
+  close(out);
+  return answer_text(fd, "wrote %ld MB\n", megabytes);
+}
+
+static int handle(int fd, const char *path, const char *query, const char *body, size_t len) {
+  long number = query ? atol(query) : 0;
+  if (!strcmp(path, "/")) {
+    struct utsname system;
+    uname(&system);
+    return answer_text(fd, "{\"version\":\"%s\",\"kernel\":\"%s\",\"machine\":\"%s\",\"pid\":%d}\n",
+                       env("VERSION", ""), system.release, env("FLY_MACHINE_ID", ""), getpid());
+  }
+  if (!strcmp(path, "/env")) return answer_text(fd, "%s", env(query ? query : "", ""));
+  if (!strcmp(path, "/slow")) {
+    usleep((useconds_t)number * 1000);
+    return answer_text(fd, "slept %ld ms\n", number);
+  }
+  if (!strcmp(path, "/exit")) {
+    answer_text(fd, "exiting with %ld\n", number);
+    fprintf(stderr, "asked to exit with %ld\n", number);
+    exit((int)number);
+  }
+  if (!strcmp(path, "/log")) {
+    for (long i = 1; i <= number; i++) printf("line %ld\n", i);
+    return answer_text(fd, "logged %ld\n", number);
+  }
+  if (!strcmp(path, "/fill")) return fill(fd, number);
+  if (!strcmp(path, "/echo")) return answer(fd, "200 OK", body, len);
+  return answer(fd, "404 Not Found", "no such path\n", 13);
+}
+
+// One request from `buffer`; returns bytes used, 0 for "need more", -1 to close.
+static ssize_t one_request(int fd, char *buffer, size_t have) {
+  char *end = memmem(buffer, have, "\r\n\r\n", 4);
+  if (!end) return 0;
+  size_t head = (size_t)(end - buffer) + 4, length = 0;
+  char saved = buffer[head - 1];
+  buffer[head - 1] = 0;
+  char *header = strcasestr(buffer, "\ncontent-length:");
+  if (header) length = strtoul(header + 16, NULL, 10);
+  int last = strcasestr(buffer, "\nconnection: close") != NULL;
+  buffer[head - 1] = saved;
+  if (have < head + length) return 0;
+  char method[16], target[1024];
+  if (sscanf(buffer, "%15s %1023s", method, target) != 2) return -1;
+  char *query = strchr(target, '?');
+  if (query) *query++ = 0;
+  if (handle(fd, target, query, buffer + head, length) || last) return -1;
+  return (ssize_t)(head + length);
+}
+
+static void *connection(void *argument) {
+  int fd = (int)(long)argument;
+  size_t capacity = 1 << 20, have = 0;
+  char *buffer = malloc(capacity + 1);
+  for (;;) {
+    ssize_t n = recv(fd, buffer + have, capacity - have, 0);
+    if (n <= 0) break;
+    have += (size_t)n;
+    ssize_t used;
+    while ((used = one_request(fd, buffer, have)) > 0) {
+      have -= (size_t)used;
+      memmove(buffer, buffer + used, have);
+    }
+    if (used < 0 || have == capacity) break;
+  }
+  close(fd);
+  free(buffer);
+  return NULL;
+}
+
+static void stop(int signal) {
+  static const char message[] = "stopping\n";
+  (void)signal;
+  (void)!write(1, message, sizeof message - 1);
+  _exit(0);
+}
+
+int main(void) {
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  signal(SIGINT, stop);
+  signal(SIGTERM, stop);
+  signal(SIGPIPE, SIG_IGN);
+  const char *crash = getenv("CRASH");
+  if (crash && *crash) {
+    fprintf(stderr, "cannot start: the test said so\n");
+    return atoi(crash);
+  }
+  usleep((useconds_t)atol(env("START_DELAY_MS", "0")) * 1000);
+  int port = atoi(env("PORT", "8080")), listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  inet_pton(AF_INET, env("LISTEN", "0.0.0.0"), &address.sin_addr);
+  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1024)) {
+    perror("listen");
+    return 1;
+  }
+  printf("listening on %s:%d\n", env("LISTEN", "0.0.0.0"), port);
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&small, 64 << 10);
+  for (;;) {
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) continue;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    pthread_t thread;
+    if (pthread_create(&thread, &small, connection, (void *)(long)fd)) close(fd);
+  }
+}

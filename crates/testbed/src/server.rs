@@ -1,0 +1,242 @@
+//! A `roost server` on a data folder of its own, and the commands of its command line.
+//!
+//! Start it in a network of its own (`netns::enter`): it listens on the default ports there.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{leftovers, wait_until};
+
+/// Where a server's edge listens.
+pub const EDGE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
+
+/// Where a server's api listens.
+pub const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4280);
+
+/// From the start of the process to its first answer, on a busy machine.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How a server is started.
+#[derive(Debug, Clone, Default)]
+pub struct ServerOptions {
+    /// Further lines of the configuration file.
+    pub config: String,
+    /// Further environment variables.
+    pub env: Vec<(String, String)>,
+}
+
+/// A running (or killed) server. Dropping it ends the server and every VM that it left.
+pub struct Server {
+    binary: PathBuf,
+    folder: TempDir,
+    options: ServerOptions,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Starts `binary` (the `roost` executable) and waits until its API answers.
+    pub async fn start(binary: &Path, options: ServerOptions) -> Result<Self> {
+        // Short, because sockets live below it.
+        let folder = tempfile::Builder::new().prefix("rt-").rand_bytes(4).tempdir_in("/tmp")?;
+        let mut server = Self { binary: binary.to_owned(), folder, options, child: None };
+        let config = format!("data_dir = {:?}\n{}", server.data_dir(), server.options.config);
+        std::fs::write(server.config_path(), config)?;
+        server.launch(&[])?;
+        server.ready().await;
+        Ok(server)
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("d")
+    }
+
+    /// What the server printed, all starts together.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// `kill -9`; machines stay.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("kill the server");
+            child.wait().expect("reap the server");
+        }
+    }
+
+    /// SIGTERM, and the exit status.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        let child = self.child.as_ref().expect("the server runs");
+        let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("signal the server");
+        self.ended(Duration::from_secs(60)).await
+    }
+
+    /// Waits for the process to end by itself.
+    pub async fn ended(&mut self, within: Duration) -> ExitStatus {
+        let child = self.child.as_mut().expect("the server runs");
+        let start = std::time::Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("wait for the server") {
+                break status;
+            }
+            assert!(start.elapsed() < within, "the server did not end within {within:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        self.child = None;
+        status
+    }
+
+    /// Starts the server again on the same data folder, without waiting for it.
+    pub fn launch(&mut self, env: &[(&str, &str)]) -> Result<()> {
+        assert!(self.child.is_none(), "the server runs already");
+        let log = std::fs::File::options().create(true).append(true).open(self.log_path())?;
+        let mut command = Command::new(&self.binary);
+        command.arg("server").arg("--config").arg(self.config_path());
+        command.envs(self.options.env.iter().map(|(k, v)| (k, v))).envs(env.iter().copied());
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        self.child = Some(command.spawn().with_context(|| format!("run {}", self.binary.display()))?);
+        Ok(())
+    }
+
+    /// Starts the server again and waits until its API answers.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.launch(&[])?;
+        self.ready().await;
+        Ok(())
+    }
+
+    async fn ready(&mut self) {
+        let log = self.log_path();
+        let child = self.child.as_mut().expect("launched");
+        let status = self.binary.clone();
+        let data_dir = self.folder.path().join("d");
+        let start = std::time::Instant::now();
+        loop {
+            let answer = Command::new(&status)
+                .args(["apps", "list", "--json"])
+                .env("ROOST_DATA_DIR", &data_dir)
+                .output()
+                .expect("run the command line");
+            if answer.status.success() {
+                return;
+            }
+            let ended = child.try_wait().expect("wait for the server");
+            assert!(
+                ended.is_none() && start.elapsed() < READY_TIMEOUT,
+                "the server is not ready ({ended:?}); the command line says {}\nits log:\n{}",
+                String::from_utf8_lossy(&answer.stderr),
+                std::fs::read_to_string(&log).unwrap_or_default(),
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The command line, set up for this server.
+    pub fn roost<I: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(args).env("ROOST_DATA_DIR", self.data_dir()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command while the test's own tasks go on.
+    pub async fn output<I: AsRef<std::ffi::OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = I>,
+    ) -> Result<Output> {
+        let mut command = tokio::process::Command::from(self.roost(args));
+        Ok(command.kill_on_drop(true).output().await?)
+    }
+
+    /// Runs a command that must succeed; gives its stdout.
+    pub async fn run<I: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Result<String> {
+        let args: Vec<_> = args.into_iter().map(|a| a.as_ref().to_owned()).collect();
+        let output = self.output(&args).await?;
+        ensure!(
+            output.status.success(),
+            "roost {args:?}: {}\n{}{}\nserver log:\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+            self.log(),
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Runs a command that must fail; gives its stderr.
+    pub async fn refused<I: AsRef<std::ffi::OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = I>,
+    ) -> Result<String> {
+        let args: Vec<_> = args.into_iter().map(|a| a.as_ref().to_owned()).collect();
+        let output = self.output(&args).await?;
+        ensure!(!output.status.success(), "roost {args:?} was to fail");
+        Ok(String::from_utf8(output.stderr)?)
+    }
+
+    /// As `run` with `--json`, parsed.
+    pub async fn json(&self, args: &[&str]) -> Result<Value> {
+        let mut args = args.to_vec();
+        args.push("--json");
+        let text = self.run(&args).await?;
+        serde_json::from_str(&text).with_context(|| format!("roost {args:?} printed {text}"))
+    }
+
+    /// Waits until a machine of the app is in a state; gives its id.
+    pub async fn machine_in(&self, app: &str, state: &str, within: Duration) -> String {
+        wait_until(&format!("a machine of {app} in state {state}"), within, async || {
+            let machines = self.json(&["machine", "list", "--app", app]).await.ok()?;
+            let found = machines.as_array()?.iter().find(|m| m["state"] == state)?;
+            Some(found["id"].as_str()?.to_owned())
+        })
+        .await
+    }
+
+    /// Resident memory of the server's process, in KiB.
+    pub fn resident_kib(&self) -> Result<u64> {
+        let pid = self.child.as_ref().context("the server runs")?.id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).context("VmRSS")?;
+        Ok(line.split_whitespace().nth(1).context("a number")?.parse()?)
+    }
+
+    /// The command line of a machine's VMM.
+    pub fn vmm_arguments(&self, machine: &str) -> Option<Vec<String>> {
+        let pid = leftovers::processes_of(&self.data_dir(), machine).into_iter().next()?;
+        let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        Some(bytes.split(|b| *b == 0).map(|a| String::from_utf8_lossy(a).into_owned()).collect())
+    }
+
+    /// A call of the API, with the admin token; the answer's body.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<String> {
+        let token = std::fs::read_to_string(self.data_dir().join("admin-token"))?;
+        crate::load::post(API, path, token.trim(), &body.to_string()).await
+    }
+
+    /// Processes, cgroups, links and files that machines of this server left, in words.
+    pub fn leftovers(&self) -> Vec<String> {
+        leftovers::of(&self.data_dir())
+    }
+
+    fn config_path(&self) -> PathBuf {
+        self.folder.path().join("roost.toml")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        leftovers::remove(&self.data_dir());
+    }
+}
