@@ -46,6 +46,14 @@ impl Vm {
 }
 
 impl Monitor {
+    /// Lets a restored machine run, once all of it is there.
+    pub async fn go_on(&mut self) {
+        while self.ask("query-status", json!({})).await["status"] == "inmigrate" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.ask("cont", json!({})).await;
+    }
+
     pub async fn ask(&mut self, command: &str, arguments: Value) -> Value {
         let line = json!({"execute": command, "arguments": arguments}).to_string();
         self.commands.write_all(line.as_bytes()).await.unwrap();

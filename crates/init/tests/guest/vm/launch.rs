@@ -29,11 +29,11 @@ impl Vm {
     pub async fn restore(mut self) -> Vm {
         self.qemu.wait().unwrap();
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
-        fs::remove_file(folder.path().join("guest.sock")).unwrap();
-        fs::remove_file(folder.path().join("qmp.sock")).unwrap();
         let snapshot = format!("exec:cat {}", folder.path().join("snapshot").display());
         let qemu = launch(&folder, Some(&snapshot));
-        Vm::of(qemu, folder).await
+        let vm = Vm::of(qemu, folder).await;
+        vm.monitor().await.go_on().await;
+        vm
     }
 
     async fn of(qemu: Child, folder: tempfile::TempDir) -> Vm {
