@@ -18,6 +18,7 @@ pub mod command;
 pub mod config;
 pub mod digest;
 pub mod disk;
+mod durable;
 pub mod error;
 pub mod limits;
 pub mod manifest;
