@@ -1,29 +1,31 @@
-//! `.internal` DNS for the machines of this node.
+//! DNS inside machines: `.internal` names of the asker's own network, and everything else from the
+//! host's resolvers.
+//!
+//! Responsible for: answering on UDP and TCP, deciding by the source address which network asks,
+//! `.internal` names out of the catalog, forwarding, and bounds on all of it. What it is asked is
+//! whatever a guest sends.
+//!
+//! Not responsible for: keeping guests from lying about their source address (the host's firewall
+//! does), public names of apps.
+//!
+//! ```text
+//!  udp ─┐                ┌─ internal name ─► name ─► lookup (catalog snapshot) ─┐
+//!       ├─► answer ──────┤                                                     ├─► the asker
+//!  tcp ─┘                └─ any other ─────► forward ─► the host's resolvers ──┘
+//! ```
 
-use std::{io, net::SocketAddr};
+mod config;
+mod serve;
 
-/// Settings of one node's DNS server.
-#[derive(Debug, Clone)]
-pub struct DnsConfig {
-    /// Where guests ask; UDP and TCP.
-    pub listen: SocketAddr,
-    /// Resolvers that answer everything else; empty: those of `/etc/resolv.conf`.
-    pub upstreams: Vec<SocketAddr>,
-}
+mod answer;
+mod lookup;
+mod name;
 
-impl Default for DnsConfig {
-    fn default() -> Self {
-        Self { listen: (roost_model::addr::DNS, 53).into(), upstreams: Vec::new() }
-    }
-}
+mod forward;
+mod quota;
+mod resolv_conf;
+mod tcp;
+mod udp;
 
-/// Serves until `shutdown`.
-pub async fn serve(
-    config: DnsConfig,
-    catalog: roost_catalog::Catalog,
-    shutdown: tokio_util::sync::CancellationToken,
-) -> io::Result<()> {
-    shutdown.cancelled().await;
-    drop((config, catalog));
-    Ok(())
-}
+pub use config::DnsConfig;
+pub use serve::{DnsError, serve};

@@ -13,7 +13,7 @@ use std::{
 use jiff::Timestamp;
 use roost_host_api::{Capacity, ErrorBody, ErrorCode, HostClient, HostInfo, Machine, WatchEvent};
 use roost_model::{
-    ExitEvent, InstanceId, MachineAddress, MachineConfig, MachineEvent, MachineId, MachineState, NetworkId,
+    ExitEvent, InstanceId, MachineAddress, MachineConfig, MachineEvent, MachineId, MachineState,
     event::EventRequest,
 };
 use tempfile::TempDir;
@@ -232,7 +232,7 @@ impl Shared {
 
     fn machine(&self, plan: &FakeMachine) -> Machine {
         let number = self.next.fetch_add(1, Ordering::SeqCst);
-        let address = MachineAddress { network: NetworkId(1), host: self.info.number, machine: number };
+        let address = MachineAddress { network: plan.network, host: self.info.number, machine: number };
         let [_, a, b, c] = number.to_be_bytes();
         let config = MachineConfig {
             services: plan.services(),

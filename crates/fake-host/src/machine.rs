@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use axum::Router;
-use roost_model::{AppName, MachineId, MachineState, Service};
+use roost_model::{AppName, MachineId, MachineState, NetworkId, Service};
 
 /// A machine to add to a [`crate::FakeHost`]: by default stopped, with one HTTP service on port 80
 /// that requests may start and idleness stops.
 pub struct FakeMachine {
     pub(crate) id: MachineId,
     pub(crate) app: AppName,
+    pub(crate) network: NetworkId,
     pub(crate) state: MachineState,
     pub(crate) service: serde_json::Value,
     pub(crate) router: Router,
@@ -27,6 +28,7 @@ impl FakeMachine {
         Self {
             id: MachineId::generate(),
             app: app.parse().expect("a valid app name"),
+            network: NetworkId(1),
             state: MachineState::Stopped,
             service: serde_json::json!({
                 "internal_port": 18080,
@@ -72,6 +74,11 @@ impl FakeMachine {
     pub fn service(mut self, key: &str, value: serde_json::Value) -> Self {
         self.service[key] = value;
         self
+    }
+
+    /// Its private network; 1 unless said.
+    pub fn network(self, network: u32) -> Self {
+        Self { network: NetworkId(network), ..self }
     }
 
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
