@@ -6,7 +6,7 @@ use roost_netdev::LinkKind;
 
 use crate::{
     BootFiles, JailSpec, Vm, VmSpec, VmmConfig, VmmError,
-    firecracker::{self, Firecracker},
+    firecracker::Firecracker,
     place::Place,
     qemu::{self, Accelerator, Qemu},
     select,
@@ -68,7 +68,7 @@ impl Driver {
     pub async fn adopt(&self, jail: &JailSpec) -> Result<Option<Vm>, VmmError> {
         match self {
             Self::Qemu(_) => qemu::adopt(jail).await,
-            Self::Firecracker(_) => firecracker::adopt(jail).await,
+            Self::Firecracker(firecracker) => firecracker.adopt(jail).await,
         }
     }
 

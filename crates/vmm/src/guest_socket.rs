@@ -7,7 +7,7 @@ use tokio::{
     net::UnixStream,
 };
 
-use crate::{GuestStream, VmmError, error::Context, socket};
+use crate::{GuestStream, VmmError, error::Context, socket, socket::Within};
 
 /// Where `init` listens on vsock.
 pub(crate) const VSOCK_PORT: u32 = 1024;
@@ -23,7 +23,7 @@ pub(crate) enum GuestSocket {
     /// The socket is the guest's port.
     Port(PathBuf),
     /// Firecracker's vsock: `CONNECT <port>` first.
-    Vsock(PathBuf),
+    Vsock(Within),
 }
 
 impl GuestSocket {
@@ -35,9 +35,9 @@ impl GuestSocket {
                     socket::connect(path).await.context(|| "connecting to the guest's port".into())?;
                 Ok(Box::new(stream))
             }
-            Self::Vsock(path) => loop {
+            Self::Vsock(socket) => loop {
                 let mut stream =
-                    socket::connect(path).await.context(|| "connecting to the guest's vsock".into())?;
+                    socket.connect().await.context(|| "connecting to the guest's vsock".into())?;
                 if handshake(&mut stream).await.is_some() {
                     return Ok(Box::new(stream));
                 }

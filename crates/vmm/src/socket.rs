@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use tokio::net::UnixStream;
 
 /// Binds and listens; in place of an older socket at this path. Only root may connect.
@@ -26,6 +27,26 @@ pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
 pub(crate) async fn connect(path: &Path) -> io::Result<UnixStream> {
     let (_folder, short) = shorten(path)?;
     UnixStream::connect(short).await
+}
+
+/// A socket in a folder whose contents a VMM controls: links are not followed on the way, so that it cannot
+/// turn our connection to another machine's socket.
+#[derive(Debug, Clone)]
+pub(crate) struct Within {
+    pub root: PathBuf,
+    /// Relative.
+    pub inside: PathBuf,
+}
+
+impl Within {
+    pub async fn connect(&self) -> io::Result<UnixStream> {
+        let root = File::open(&self.root)?;
+        let how = OpenHow::new()
+            .flags(OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
+        let socket = openat2(&root, &self.inside, how)?;
+        UnixStream::connect(Path::new("/proc/self/fd").join(socket.as_raw_fd().to_string())).await
+    }
 }
 
 /// A path of a few dozen bytes, valid as long as the folder is open.
