@@ -1,6 +1,9 @@
 //! What the tests of images share: layers made by hand, and the tools that judge the disks.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod layout;
+pub mod server;
+
 use std::{
     io::Write,
     path::{Path, PathBuf},
