@@ -7,7 +7,7 @@
 //! | `GET /v1/apps?org_slug=` | | [`AppList`] |
 //! | `POST /v1/apps` | [`CreateApp`] | 201 [`App`] |
 //! | `GET /v1/apps/{app}` | | [`App`] |
-//! | `DELETE /v1/apps/{app}?force=` | | 202 |
+//! | `DELETE /v1/apps/{app}` | | 202; its machines are destroyed |
 //! | `GET …/machines?include_deleted=&region=&state=&metadata.{key}=` | | `[`[`Machine`]`]` |
 //! | `POST …/machines` | [`MachineInput`] | [`Machine`] |
 //! | `GET …/machines/{id}` | | [`Machine`] |

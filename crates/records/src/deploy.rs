@@ -5,6 +5,7 @@ use roost_api_types::{DeployFailure, DeployKind, DeployStatus, StepState};
 use roost_model::AppName;
 use roost_planner::{Desired, Plan};
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 use crate::Record;
 
@@ -76,6 +77,8 @@ impl Record for DeployLock {}
 pub struct DeployOwner {
     /// Name of the node that it runs on.
     pub node: String,
+    /// Of this one execution: writes of an earlier one are refused by it.
+    pub session: Ulid,
 }
 
 impl Record for DeployOwner {}

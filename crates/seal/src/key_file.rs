@@ -54,7 +54,8 @@ fn write_new(path: &Path) -> io::Result<()> {
     let mut key = Zeroizing::new([0; KEY_BYTES]);
     rand::rng().fill_bytes(&mut key[..]);
     let unfinished = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
     file.write_all(Zeroizing::new(hex::encode(&key[..])).as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;

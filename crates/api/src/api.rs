@@ -1,0 +1,119 @@
+//! The role as a whole: opened once, served until the server ends.
+
+use std::{io, sync::Arc, time::Duration};
+
+use roost_catalog::Catalog;
+use roost_directory::{Directory, DirectoryError};
+use roost_host_api::HostClient;
+use roost_images::registry::BlobStore;
+use roost_seal::{KeyFileError, MasterKey};
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ApiConfig, ImageResolver, apps,
+    auth::{self, AdminTokenError},
+    collect, deploy,
+    deploy::Deployer,
+    error::ApiError,
+    hosts::Hosts,
+    http, registration,
+    store::Store,
+};
+
+/// How long calls in flight may take to end when the server stops; streams are cut.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
+
+/// What the api works with.
+pub struct ApiParts {
+    pub directory: Arc<dyn Directory>,
+    /// The host of this box.
+    pub host: HostClient,
+    /// Read by drains, for the requests in flight.
+    pub catalog: Catalog,
+    pub images: Arc<dyn ImageResolver>,
+}
+
+/// Shared by all handlers and tasks.
+pub struct Api {
+    pub(crate) config: ApiConfig,
+    pub(crate) store: Store,
+    pub(crate) hosts: Hosts,
+    pub(crate) catalog: Catalog,
+    pub(crate) images: Arc<dyn ImageResolver>,
+    pub(crate) blobs: Arc<BlobStore>,
+    pub(crate) master_key: MasterKey,
+    pub(crate) deployer: Deployer,
+    /// Ends with the role: streams listen to it.
+    pub(crate) shutdown: CancellationToken,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    #[error(transparent)]
+    AdminToken(#[from] AdminTokenError),
+    #[error("cannot open the registry's folder")]
+    Registry(#[source] io::Error),
+    #[error("cannot make the folder of the keys")]
+    Keys(#[source] io::Error),
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    #[error("{0}")]
+    Setup(String),
+}
+
+impl Api {
+    /// Makes what a first start needs: keys, the admin token, the org `personal`.
+    pub async fn open(
+        config: ApiConfig,
+        parts: ApiParts,
+        shutdown: CancellationToken,
+    ) -> Result<Arc<Self>, OpenError> {
+        auth::make_private_folder(&config.keys).map_err(OpenError::Keys)?;
+        let master_key = MasterKey::open_or_create(&config.keys.join("master"))?;
+        let blobs = BlobStore::open(&config.registry_blobs).map_err(OpenError::Registry)?;
+        let store = Store::new(parts.directory);
+        auth::ensure_admin_token(&store, &config.admin_token).await?;
+        apps::ensure_personal_org(&store).await.map_err(|e: ApiError| OpenError::Setup(e.to_string()))?;
+        Ok(Arc::new(Self {
+            deployer: Deployer::new(&config.node),
+            store,
+            hosts: Hosts::one(parts.host),
+            catalog: parts.catalog,
+            images: parts.images,
+            blobs: Arc::new(blobs),
+            master_key,
+            config,
+            shutdown,
+        }))
+    }
+
+    /// Serves the API, goes on with deploys that were begun, registers hosts and collects images,
+    /// until the shutdown.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) -> io::Result<()> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(deploy::supervise(Arc::clone(&self)));
+        tasks.spawn(registration::keep_registered(Arc::clone(&self)));
+        tasks.spawn(collect::collect_regularly(Arc::clone(&self)));
+        let shutdown = self.shutdown.clone();
+        let asked = shutdown.clone();
+        let serving = axum::serve(listener, http::router(Arc::clone(&self)))
+            .with_graceful_shutdown(async move { asked.cancelled().await });
+        let serving = async { serving.await };
+        tokio::pin!(serving);
+        let result = tokio::select! {
+            result = &mut serving => result,
+            () = async {
+                shutdown.cancelled().await;
+                tokio::time::sleep(SHUTDOWN_GRACE).await;
+            } => Ok(()),
+        };
+        shutdown.cancel();
+        self.deployer.pause().await;
+        // Each ends by itself at the next point where that is safe.
+        let _ = timeout(SHUTDOWN_GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+        result
+    }
+}

@@ -1,0 +1,148 @@
+//! Apps: create, list, show, delete.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use axum::{Json, extract::State, http::StatusCode};
+use jiff::Timestamp;
+use roost_api_types::{App, AppList, CreateApp, ErrorCode, Organization};
+use roost_host_api::{DestroyMachine, ErrorCode as HostCode, HostClient, Machine};
+use roost_model::{AppName, MachineState};
+use roost_records::{AppRecord, DEFAULT_NETWORK, OrgRecord};
+use serde::Deserialize;
+
+use crate::{
+    api::Api,
+    error::{ApiError, Result},
+    http::{AppPath, Body, Params},
+    store::Store,
+};
+
+/// The org of whoever names none.
+const PERSONAL: &str = "personal";
+
+/// How long a delete waits for the app's machines to be gone; past it, it goes on in the background.
+const DELETE_WAIT: Duration = Duration::from_secs(60);
+
+pub async fn ensure_personal_org(store: &Store) -> Result<()> {
+    let name = "Personal".to_owned();
+    store.ensure_org(&OrgRecord { slug: PERSONAL.to_owned(), name, created_at: Timestamp::now() }).await
+}
+
+pub async fn create(
+    State(api): State<Arc<Api>>,
+    Body(body): Body<CreateApp>,
+) -> Result<(StatusCode, Json<App>)> {
+    let name: AppName = body.name.parse().map_err(|e| ApiError::invalid(format!("{e}")))?;
+    let org = if body.org_slug.is_empty() { PERSONAL } else { &body.org_slug };
+    let org = api.store.org(org).await?;
+    let network = body.network.filter(|n| !n.is_empty()).unwrap_or_else(|| DEFAULT_NETWORK.to_owned());
+    check_network_name(&network)?;
+    let record = api.store.create_app(&name, &org.slug, &network).await?;
+    tracing::info!(app = %name, "app created");
+    Ok((StatusCode::CREATED, Json(shown(&api, &record, &org, 0))))
+}
+
+#[derive(Deserialize)]
+pub struct ListQuery {
+    org_slug: Option<String>,
+}
+
+pub async fn list(State(api): State<Arc<Api>>, Params(query): Params<ListQuery>) -> Result<Json<AppList>> {
+    let mut counts: HashMap<AppName, u64> = HashMap::new();
+    for host in api.hosts.all() {
+        for machine in host.machines(None).await?.iter().filter(|m| !m.state.is_gone()) {
+            *counts.entry(machine.app.clone()).or_default() += 1;
+        }
+    }
+    let mut apps = Vec::new();
+    for record in api.store.apps().await? {
+        if query.org_slug.as_ref().is_some_and(|slug| !slug.is_empty() && *slug != record.org) {
+            continue;
+        }
+        let org = api.store.org(&record.org).await?;
+        let count = counts.get(&record.name).copied().unwrap_or_default();
+        apps.push(shown(&api, &record, &org, count));
+    }
+    Ok(Json(AppList { total_apps: apps.len() as u64, apps }))
+}
+
+pub async fn get(State(api): State<Arc<Api>>, AppPath(record): AppPath) -> Result<Json<App>> {
+    let org = api.store.org(&record.org).await?;
+    let machines = api.hosts.host().machines(Some(&record.name)).await?;
+    let count = machines.iter().filter(|m| !m.state.is_gone()).count();
+    Ok(Json(shown(&api, &record, &org, count as u64)))
+}
+
+/// Destroys the app's machines and forgets the app. Repeatable; what a crash leaves is finished
+/// later (see [`finish_deletions`]).
+pub async fn delete(State(api): State<Arc<Api>>, AppPath(record): AppPath) -> Result<StatusCode> {
+    api.store.check_no_deploy(&record.name).await?;
+    api.store
+        .update_app(&record.name, |app| {
+            app.deleting = true;
+            Ok(())
+        })
+        .await?;
+    // A deploy that began in between holds the app's record unchanged, or its lock is seen now.
+    api.store.check_no_deploy(&record.name).await?;
+    delete_marked(&api, &record.name).await?;
+    tracing::info!(app = %record.name, "app deleted");
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Goes on with deletions that were cut short.
+pub async fn finish_deletions(api: &Api) -> Result<()> {
+    for app in api.store.apps().await?.into_iter().filter(|app| app.deleting) {
+        delete_marked(api, &app.name).await?;
+    }
+    Ok(())
+}
+
+async fn delete_marked(api: &Api, app: &AppName) -> Result<()> {
+    for host in api.hosts.all() {
+        for machine in host.machines(Some(app)).await? {
+            destroy(host, &machine).await?;
+        }
+    }
+    api.store.remove_app(app).await
+}
+
+async fn destroy(host: &HostClient, machine: &Machine) -> Result<()> {
+    if machine.state == MachineState::Destroyed {
+        return Ok(());
+    }
+    let request = DestroyMachine { force: true, source: "user".to_owned(), lease_nonce: None };
+    let destroyed = match host.destroy(&machine.id, &request).await {
+        Ok(_) => host.wait(&machine.id, MachineState::Destroyed, None, DELETE_WAIT).await,
+        Err(error) => Err(error),
+    };
+    match destroyed {
+        Err(error) if error.code() != Some(HostCode::MachineNotFound) => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn shown(api: &Api, app: &AppRecord, org: &OrgRecord, machine_count: u64) -> App {
+    App {
+        id: format!("app_{}", app.number),
+        internal_numeric_id: app.number,
+        name: app.name.clone(),
+        organization: Organization { name: org.name.clone(), slug: org.slug.clone(), internal_numeric_id: 1 },
+        network: app.network_name.clone(),
+        status: if app.current_release.is_some() { "deployed" } else { "pending" }.to_owned(),
+        machine_count,
+        volume_count: 0,
+        current_release: app.current_release,
+        url: api.config.url_of(&app.name),
+    }
+}
+
+fn check_network_name(name: &str) -> Result<()> {
+    match name.parse::<AppName>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ApiError::new(
+            ErrorCode::InvalidRequest,
+            format!("invalid network name \"{name}\": {}", error.reason),
+        )),
+    }
+}

@@ -1,0 +1,79 @@
+//! The first token: made at first start, in a file that only root reads. The CLI finds it there.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use rand::RngCore;
+use roost_directory::{Compare, Txn};
+use roost_records::{TokenRecord, TokenScope, key};
+use ulid::Ulid;
+
+use super::hash;
+use crate::{
+    error::ApiError,
+    store::{Store, put},
+};
+
+/// Tells our tokens from others, for people and for secret scanners.
+const PREFIX: &str = "roost_";
+
+/// Random bytes of a token: nobody guesses 256 bits.
+const RANDOM_BYTES: usize = 32;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AdminTokenError {
+    #[error("cannot read or write the admin token {path}")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("the admin token in {0} is empty; remove the file, and a new one is made at the next start")]
+    Empty(PathBuf),
+    #[error("cannot record the admin token: {0}")]
+    Record(ApiError),
+}
+
+/// Makes the token if there is no file, and sees to it that the directory knows it.
+pub async fn ensure_admin_token(store: &Store, path: &Path) -> Result<(), AdminTokenError> {
+    let token =
+        read_or_create(path).map_err(|source| AdminTokenError::Io { path: path.to_owned(), source })?;
+    if token.is_empty() {
+        return Err(AdminTokenError::Empty(path.to_owned()));
+    }
+    let record = TokenRecord {
+        id: Ulid::generate(),
+        name: "admin".to_owned(),
+        scope: TokenScope::Admin,
+        created_at: Timestamp::now(),
+        expires_at: None,
+    };
+    let key = key::token(&hash(&token));
+    let recorded = store.txn(Txn::always([put(&key, &record)]).when(Compare::absent(&key))).await;
+    recorded.map(drop).map_err(AdminTokenError::Record)
+}
+
+/// A folder that only its owner enters.
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn read_or_create(path: &Path) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Ok(text) => return Ok(text.trim().to_owned()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) => {}
+    }
+    let mut random = [0; RANDOM_BYTES];
+    rand::rng().fill_bytes(&mut random);
+    let token = format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random));
+    let unfinished = path.with_extension("new");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    writeln!(file, "{token}")?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    Ok(token)
+}

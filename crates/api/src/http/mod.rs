@@ -1,0 +1,11 @@
+//! From a request to a handler: the routes, and what handlers take.
+
+mod extract;
+mod ndjson;
+mod router;
+
+pub use self::{
+    extract::{AppPath, Body, MachinePath, Params},
+    ndjson::json_lines,
+    router::router,
+};

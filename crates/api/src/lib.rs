@@ -1,0 +1,37 @@
+//! The api: takes what people declare, and carries deploys out.
+//!
+//! Responsible for: the public API (Machines API, releases, secrets, logs), who may call it, the
+//! records in the directory, resolving and collecting images, the platform's registry, and executing
+//! deploys step by step. Not responsible for: machines. Their hosts own them; the api asks.
+//!
+//! The story of a call: [`http::router`] → `auth::authenticate` → a handler (`apps`, `machines`,
+//! `secrets`, `releases`, ...) → `store` (the directory) and the host's API. The story of a deploy:
+//! `deploy::begin` records release, plan and lock in one transaction → `deploy::execute` goes
+//! through the plan, each step recorded before it acts → `deploy::finish`. Whoever asked only
+//! watches. After a restart, `deploy::supervise` finds what was begun and goes on.
+
+mod api;
+mod apps;
+mod auth;
+mod collect;
+mod config;
+mod deploy;
+mod deploys;
+mod error;
+mod hosts;
+mod http;
+mod images;
+mod logs;
+mod machines;
+mod registration;
+mod releases;
+mod secrets;
+mod status;
+mod store;
+
+pub use self::{
+    api::{Api, ApiParts, OpenError},
+    config::ApiConfig,
+    deploy::{CRASH_VARIABLE, CrashPoint},
+    images::ImageResolver,
+};

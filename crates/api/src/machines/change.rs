@@ -1,0 +1,121 @@
+//! Creating machines and giving them a new configuration.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use roost_api_types::{ErrorCode, Machine, MachineInput};
+use roost_host_api::{CreateMachine, HostInfo, MachineSpec, ReserveRequest, UpdateMachine};
+use roost_model::{ImageRef, MachineConfig, MachineId};
+use roost_records::AppRecord;
+
+use super::name_for;
+use crate::{
+    api::Api,
+    error::{ApiError, Result},
+    http::{AppPath, Body, MachinePath},
+    secrets,
+};
+
+/// A create follows its reservation at once; a lost one need not block room for long.
+const RESERVATION_SECS: u32 = 60;
+
+pub async fn create(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Body(input): Body<MachineInput>,
+) -> Result<Json<Machine>> {
+    if app.deleting {
+        return Err(ApiError::new(ErrorCode::WrongState, format!("app \"{}\" is being deleted", app.name)));
+    }
+    let guest = input.config.guest()?;
+    let image = api.images.resolve(&image_of(&input.config)?).await?.image;
+    let (host, info) = api.hosts.place(input.region.as_deref()).await?;
+    let request = ReserveRequest { app: app.name.clone(), guest, ttl_secs: RESERVATION_SECS };
+    let reservation = host.reserve(&request).await?;
+    let id = MachineId::generate();
+    let machine = host
+        .create(&CreateMachine {
+            name: input.name.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| name_for(&id)),
+            id,
+            network: app.network,
+            region: info.region.clone(),
+            spec: spec(&api, &app, &info, &input, image).await?,
+            reservation: Some(reservation.id),
+            skip_launch: input.skip_launch,
+            cordoned: input.skip_service_registration,
+            lease_ttl_secs: input.lease_ttl,
+            source: "user".to_owned(),
+            app: app.name,
+        })
+        .await?;
+    Ok(Json(machine.into()))
+}
+
+pub async fn update(
+    State(api): State<Arc<Api>>,
+    path: MachinePath,
+    Body(input): Body<MachineInput>,
+) -> Result<Json<Machine>> {
+    input.config.guest()?;
+    check_region(&path, &input)?;
+    let before = &path.machine;
+    let image = if input.config.image.is_empty() || input.config.image == before.config.image {
+        before.image.clone()
+    } else {
+        api.images.resolve(&image_of(&input.config)?).await?.image
+    };
+    let info = path.host.host().await?;
+    let request = UpdateMachine {
+        spec: spec(&api, &path.app, &info, &input, image).await?,
+        name: input.name.clone().filter(|name| !name.is_empty()),
+        current_version: input.current_version,
+        skip_launch: input.skip_launch,
+        lease_nonce: path.nonce.clone(),
+        lease_ttl_secs: input.lease_ttl,
+        source: "user".to_owned(),
+    };
+    Ok(Json(path.host.update(&before.id, &request).await?.into()))
+}
+
+fn image_of(config: &MachineConfig) -> Result<ImageRef> {
+    if config.image.is_empty() {
+        return Err(ApiError::invalid("config.image is missing: name the image that the machine is to run"));
+    }
+    config.image.parse().map_err(|e| ApiError::invalid(format!("config.image: {e}")))
+}
+
+/// A machine stays where it is; clients send the region along all the same.
+fn check_region(path: &MachinePath, input: &MachineInput) -> Result<()> {
+    match &input.region {
+        Some(region) if !region.is_empty() && *region != path.machine.region.as_str() => {
+            Err(ApiError::invalid(format!(
+                "machine {} is in region {} and can not move to {region}; create one there and destroy this one",
+                path.machine.id, path.machine.region
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn spec(
+    api: &Api,
+    app: &AppRecord,
+    host: &HostInfo,
+    input: &MachineInput,
+    image: ImageRef,
+) -> Result<MachineSpec> {
+    let newest = api.store.newest_secrets(&app.name).await?;
+    if input.min_secrets_version.is_some_and(|least| newest.version < least) {
+        return Err(ApiError::new(
+            ErrorCode::VersionMismatch,
+            format!(
+                "the secrets of app \"{}\" are at version {}, older than asked for",
+                app.name, newest.version
+            ),
+        ));
+    }
+    let sealed = if input.skip_secrets { None } else { secrets::seal_for_host(api, &newest, host)? };
+    let config = MachineConfig { image: image.to_string(), ..input.config.clone() };
+    let config = if input.config.image.is_empty() { config } else { input.config.clone() };
+    Ok(MachineSpec { config, image, sealed_secrets: sealed, secrets_version: newest.version })
+}

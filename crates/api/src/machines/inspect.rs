@@ -1,0 +1,57 @@
+//! What goes on in a machine: its processes, its history.
+
+use axum::Json;
+use jiff::Timestamp;
+use roost_api_types::{ListenSocket, ProcessStat};
+use roost_guest_api::{Listener, ProcessInfo};
+use roost_model::MachineEvent;
+use serde::Deserialize;
+
+use crate::{
+    error::Result,
+    http::{MachinePath, Params},
+};
+
+pub async fn ps(path: MachinePath) -> Result<Json<Vec<ProcessStat>>> {
+    let id = &path.machine.id;
+    let (processes, listeners) = tokio::try_join!(path.host.processes(id), path.host.listeners(id))?;
+    Ok(Json(processes.iter().map(|process| stat(process, &listeners)).collect()))
+}
+
+fn stat(process: &ProcessInfo, listeners: &[Listener]) -> ProcessStat {
+    let age_ns = Timestamp::now().as_nanosecond() - i128::from(process.start_unix_ns);
+    let age_ms = u64::try_from(age_ns / 1_000_000).unwrap_or_default();
+    let own = listeners.iter().filter(|listener| listener.pid == process.pid);
+    ProcessStat {
+        pid: process.pid,
+        stime: process.cpu_ms,
+        rtime: age_ms / 1000,
+        command: process.command.clone(),
+        directory: String::new(),
+        cpu: (process.cpu_ms * 100).checked_div(age_ms).unwrap_or_default(),
+        rss: process.rss_bytes,
+        listen_sockets: own
+            .map(|listener| ListenSocket {
+                proto: listener.protocol.clone(),
+                address: listener_address(listener),
+            })
+            .collect(),
+    }
+}
+
+/// `address:port`, with brackets around an IPv6 address.
+pub fn listener_address(listener: &Listener) -> String {
+    let Listener { address, port, .. } = listener;
+    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
+}
+
+#[derive(Deserialize)]
+pub struct EventsQuery {
+    limit: Option<usize>,
+}
+
+pub async fn events(path: MachinePath, Params(query): Params<EventsQuery>) -> Json<Vec<MachineEvent>> {
+    let mut events = path.machine.events;
+    events.truncate(query.limit.unwrap_or(usize::MAX));
+    Json(events)
+}

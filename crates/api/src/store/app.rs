@@ -1,0 +1,114 @@
+//! Orgs, networks and apps.
+
+use jiff::Timestamp;
+use roost_api_types::ErrorCode;
+use roost_directory::{Compare, Op, Txn};
+use roost_model::{AppName, NetworkId};
+use roost_records::{AppRecord, NetworkRecord, OrgRecord, Stored, key};
+
+use super::{MAX_TRIES, Store, next_number, put};
+use crate::error::{ApiError, Result};
+
+impl Store {
+    pub async fn org(&self, slug: &str) -> Result<OrgRecord> {
+        let org = self.get::<OrgRecord>(&key::org(slug)).await?;
+        org.map(|stored| stored.record).ok_or_else(|| {
+            ApiError::new(
+                ErrorCode::NotFound,
+                format!("there is no organization \"{slug}\"; try \"personal\""),
+            )
+        })
+    }
+
+    /// Makes the org if it is not there.
+    pub async fn ensure_org(&self, org: &OrgRecord) -> Result<()> {
+        let key = key::org(&org.slug);
+        self.txn(Txn::always([put(&key, org)]).when(Compare::absent(&key))).await?;
+        Ok(())
+    }
+
+    pub async fn app(&self, name: &AppName) -> Result<Stored<AppRecord>> {
+        let app = self.get::<AppRecord>(&key::app(name)).await?;
+        app.ok_or_else(|| ApiError::no_app(name))
+    }
+
+    pub async fn apps(&self) -> Result<Vec<AppRecord>> {
+        let apps = self.list::<AppRecord>(key::APPS).await?;
+        Ok(apps.into_iter().map(|stored| stored.record).collect())
+    }
+
+    /// Makes an app, and its network when that is new.
+    pub async fn create_app(&self, name: &AppName, org: &str, network: &str) -> Result<AppRecord> {
+        for _ in 0..MAX_TRIES {
+            if self.get::<AppRecord>(&key::app(name)).await?.is_some() {
+                return Err(name_taken(name));
+            }
+            let (number, unchanged, count) = next_number(self, key::APP_COUNTER).await?;
+            let (network_id, conditions, mut writes) = self.network(org, network).await?;
+            let app = AppRecord {
+                name: name.clone(),
+                number,
+                org: org.to_owned(),
+                network: network_id,
+                network_name: network.to_owned(),
+                created_at: Timestamp::now(),
+                current_release: None,
+                counts: Default::default(),
+                deleting: false,
+            };
+            writes.extend([count, put(key::app(name), &app)]);
+            let mut txn = Txn::always(writes).when(unchanged).when(Compare::absent(key::app(name)));
+            txn.compares.extend(conditions);
+            if self.txn(txn).await?.succeeded {
+                return Ok(app);
+            }
+        }
+        Err(ApiError::contended())
+    }
+
+    /// The network's id, and what must hold and be written for it to be so.
+    async fn network(&self, org: &str, name: &str) -> Result<(NetworkId, Vec<Compare>, Vec<Op>)> {
+        let key = key::network(org, name);
+        if let Some(stored) = self.get::<NetworkRecord>(&key).await? {
+            return Ok((stored.record.id, vec![], vec![]));
+        }
+        let (number, unchanged, count) = next_number(self, key::NETWORK_COUNTER).await?;
+        let number =
+            u32::try_from(number).map_err(|_| ApiError::internal("all networks have been given out"))?;
+        let record = NetworkRecord { id: NetworkId(number), org: org.to_owned(), name: name.to_owned() };
+        Ok((record.id, vec![unchanged, Compare::absent(&key)], vec![count, put(&key, &record)]))
+    }
+
+    /// Changes an app's record; `change` is called again when somebody else wrote in between.
+    pub async fn update_app(
+        &self,
+        name: &AppName,
+        change: impl Fn(&mut AppRecord) -> Result<()>,
+    ) -> Result<AppRecord> {
+        for _ in 0..MAX_TRIES {
+            let Stored { mut record, revision } = self.app(name).await?;
+            change(&mut record)?;
+            let key = key::app(name);
+            let txn = Txn::always([put(&key, &record)]).when(Compare::unchanged(&key, revision));
+            if self.txn(txn).await?.succeeded {
+                return Ok(record);
+            }
+        }
+        Err(ApiError::contended())
+    }
+
+    /// Removes an app's records, the app's own last of all.
+    pub async fn remove_app(&self, name: &AppName) -> Result<()> {
+        let records = [key::releases(name), key::deploys(name), key::secrets(name)];
+        self.txn(Txn::always(records.map(Op::delete_prefix))).await?;
+        self.txn(Txn::always([Op::delete(key::app(name))])).await?;
+        Ok(())
+    }
+}
+
+fn name_taken(name: &AppName) -> ApiError {
+    ApiError::new(
+        ErrorCode::NameTaken,
+        format!("Name has already been taken: there is an app \"{name}\"; choose another name"),
+    )
+}
