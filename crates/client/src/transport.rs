@@ -13,6 +13,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest that a call without a stream may take; waiting for a machine is the slowest.
 const CALL_TIMEOUT: Duration = Duration::from_secs(330);
 
+/// For calls without a body.
+pub(crate) const NO_BODY: Option<&()> = None;
+
 /// A cheap handle on one server's API; clones share connections.
 #[derive(Clone)]
 pub struct ApiClient {
@@ -61,7 +64,7 @@ impl ApiClient {
         &self,
         method: Method,
         path: &str,
-        body: Option<&(impl Serialize + ?Sized)>,
+        body: Option<&impl Serialize>,
     ) -> Result<(), ClientError> {
         let mut request = self.request(method, path).timeout(CALL_TIMEOUT);
         if let Some(body) = body {
@@ -83,7 +86,7 @@ impl ApiClient {
             .header(header::CONNECTION, "upgrade")
             .header(header::UPGRADE, protocol);
         let response = self.send(request).await?;
-        response.upgrade().await.map_err(|source| ClientError::Broken { url: self.url(path), source })
+        response.upgrade().await.map_err(|e| ClientError::Broken { url: self.url(path), source: e.into() })
     }
 
     fn url(&self, path: &str) -> String {
@@ -98,7 +101,7 @@ impl ApiClient {
         let response = self.send(request).await?;
         let url = response.url().to_string();
         let body = response.bytes().await;
-        let body = body.map_err(|source| ClientError::Broken { url: url.clone(), source })?;
+        let body = body.map_err(|e| ClientError::Broken { url: url.clone(), source: e.into() })?;
         serde_json::from_slice(&body)
             .map_err(|e| ClientError::Nonsense { url, reason: e.to_string() })
     }
@@ -109,14 +112,14 @@ impl ApiClient {
             if source.is_connect() {
                 ClientError::Unreachable { url: url.clone(), source }
             } else {
-                ClientError::Broken { url: url.clone(), source }
+                ClientError::Broken { url: url.clone(), source: source.into() }
             }
         })?;
         let status = response.status();
         if status.is_success() || status == reqwest::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response);
         }
-        let body = response.bytes().await.map_err(|source| ClientError::Broken { url, source })?;
+        let body = response.bytes().await.map_err(|e| ClientError::Broken { url, source: e.into() })?;
         Err(refused(status.as_u16(), &body))
     }
 }

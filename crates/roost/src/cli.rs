@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{completions, server};
+use crate::commands::{
+    apps, completions, deploy, doctor, launch, logs, machine, releases, rollback, scale, secrets, server,
+    status,
+};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -53,7 +56,7 @@ pub struct Global {
 }
 
 /// Which app a command is about.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct AppOption {
     /// App name; otherwise the `app` key of the configuration file
     #[arg(short, long, env = "FLY_APP", value_name = "NAME")]
@@ -68,6 +71,31 @@ pub struct AppOption {
 pub enum Command {
     /// Start the platform on this box
     Server(server::Args),
+    /// Write a fly.toml for the app in this folder
+    Launch(launch::Args),
+    /// Build an app, make a release of it and roll it out
+    Deploy(Box<deploy::Args>),
+    /// List, create and destroy apps
+    #[command(visible_alias = "app")]
+    Apps(apps::Args),
+    /// Show an app and its machines, or the platform
+    Status(status::Args),
+    /// Show an app's logs
+    Logs(logs::Args),
+    /// List an app's releases
+    Releases(releases::Args),
+    /// Return to an earlier release
+    Rollback(rollback::Args),
+    /// List and operate machines
+    #[command(visible_aliases = ["machines", "m"])]
+    Machine(machine::Args),
+    /// Manage an app's secrets
+    #[command(visible_alias = "secret")]
+    Secrets(secrets::Args),
+    /// Change how many machines an app has
+    Scale(scale::Args),
+    /// Check what this box has and lacks
+    Doctor(doctor::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }

@@ -3,6 +3,7 @@
 //! `cli` names the commands; `commands` holds one file for each, the story of what it does;
 //! `server` starts the roles in one process; `output` is how results and progress are shown.
 
+mod app_file;
 mod cli;
 mod commands;
 mod config;

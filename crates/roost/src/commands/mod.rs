@@ -1,12 +1,25 @@
 //! The commands, one file each, and what they share: where the API is, how to show a result.
 
+pub mod apps;
 pub mod completions;
+mod context;
+pub mod deploy;
+pub mod doctor;
+pub mod launch;
+pub mod logs;
+pub mod machine;
+pub mod releases;
+pub mod rollback;
+pub mod scale;
+pub mod secrets;
 pub mod server;
+pub mod status;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use self::context::Context;
 use crate::cli::{Cli, Command};
 
 /// Runs the command that was typed.
@@ -19,8 +32,20 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let context = Context::new(cli.global.clone());
     match cli.command {
         Command::Server(args) => server::run(args, &cli.global).await?,
+        Command::Launch(args) => launch::run(args, &context).await?,
+        Command::Deploy(args) => deploy::run(*args, &context).await?,
+        Command::Apps(args) => apps::run(args, &context).await?,
+        Command::Status(args) => status::run(args, &context).await?,
+        Command::Logs(args) => logs::run(args, &context).await?,
+        Command::Releases(args) => releases::run(args, &context).await?,
+        Command::Rollback(args) => rollback::run(args, &context).await?,
+        Command::Machine(args) => return machine::run(args, &context).await,
+        Command::Secrets(args) => secrets::run(args, &context).await?,
+        Command::Scale(args) => scale::run(args, &context).await?,
+        Command::Doctor(args) => return doctor::run(args, &context).await,
         Command::Completions(args) => completions::run(args)?,
     }
     Ok(ExitCode::SUCCESS)

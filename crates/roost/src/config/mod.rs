@@ -8,11 +8,9 @@ mod parse;
 mod role;
 mod sections;
 
-pub use parse::{ConfigError, load};
+pub use parse::load;
 pub use role::Role;
-pub use sections::{
-    ApiSection, DnsSection, EdgeSection, HostSection, LogFormat, LogSection, ServerConfig,
-};
+pub use sections::{LogFormat, LogSection, ServerConfig};
 
 /// Where the file is looked for when `--config` names none.
 pub const DEFAULT_PATH: &str = "/etc/roost/roost.toml";

@@ -5,7 +5,11 @@ use std::{
     path::PathBuf,
 };
 
+use roost_host::HostSettings;
+use roost_images::PullConfig;
 use roost_model::{HostId, Region};
+use roost_netdev::HostNetConfig;
+use roost_vmm::VmmConfig;
 use serde::{Deserialize, Serialize};
 
 use super::Role;
@@ -20,13 +24,20 @@ pub struct ServerConfig {
     pub base_domain: String,
     /// Region of this box.
     pub region: Region,
+    /// Name of this box among the hosts.
+    pub host_id: HostId,
+    /// Number of this box in its machines' private addresses.
+    pub host_number: u32,
     /// Roles of this process; `--roles` wins.
     pub roles: Vec<Role>,
     pub log: LogSection,
     pub api: ApiSection,
     pub edge: EdgeSection,
     pub dns: DnsSection,
-    pub host: HostSection,
+    pub host: HostSettings,
+    pub vmm: VmmConfig,
+    pub network: HostNetConfig,
+    pub registry: PullConfig,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,20 +69,11 @@ pub struct EdgeSection {
     pub http: Vec<SocketAddr>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DnsSection {
     /// Where guests' questions for the outside go; the box's own resolvers when empty.
     pub upstream: Vec<IpAddr>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HostSection {
-    /// Name of this box among the hosts.
-    pub id: HostId,
-    /// Number of this box in its machines' private addresses.
-    pub number: u32,
 }
 
 const API_PORT: u16 = 4280;
@@ -82,12 +84,17 @@ impl Default for ServerConfig {
             data_dir: PathBuf::from("/var/lib/roost"),
             base_domain: "roost.localhost".to_owned(),
             region: literal("local"),
+            host_id: literal("host-1"),
+            host_number: 1,
             roles: Role::ALL.to_vec(),
             log: LogSection::default(),
             api: ApiSection::default(),
             edge: EdgeSection::default(),
             dns: DnsSection::default(),
-            host: HostSection::default(),
+            host: HostSettings::default(),
+            vmm: VmmConfig::default(),
+            network: HostNetConfig::default(),
+            registry: PullConfig::default(),
         }
     }
 }
@@ -108,18 +115,6 @@ impl Default for EdgeSection {
     fn default() -> Self {
         let port = if nix::unistd::geteuid().is_root() { 80 } else { 8080 };
         Self { http: vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))] }
-    }
-}
-
-impl Default for DnsSection {
-    fn default() -> Self {
-        Self { upstream: Vec::new() }
-    }
-}
-
-impl Default for HostSection {
-    fn default() -> Self {
-        Self { id: literal("host-1"), number: 1 }
     }
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 
 pub use age::age;
-pub use progress::{Progress, Step};
+pub use progress::Progress;
 pub use table::Table;
 
 /// Where and how a command shows its result.

@@ -86,6 +86,11 @@ impl Paths {
         self.root.join("registry")
     }
 
+    /// Where the api looks images up; holds nothing for long.
+    pub fn resolver(&self) -> PathBuf {
+        self.run().join("resolver")
+    }
+
     pub fn host(&self) -> PathBuf {
         self.root.join("host")
     }

@@ -4,24 +4,35 @@
 //! it needs, telling systemd when all of them serve, and an orderly end that leaves machines running.
 //! Not responsible for: what a role does. The roles share no state here; they meet at their sockets.
 
+mod api;
 mod data_dir;
+mod dns;
+mod edge;
+mod host;
 mod logging;
 mod notify;
+mod platform_registry;
+mod read_model;
 mod running;
 mod signals;
 
-use anyhow::Context as _;
+use std::sync::Arc;
 
-pub use data_dir::DataDir;
+use anyhow::Context as _;
+use roost_directory::{Directory, SqliteDirectory};
+use roost_host_api::HostClient;
+
+pub use data_dir::{DataDir, Paths};
 pub use logging::init as init_logging;
 
-use crate::config::ServerConfig;
+use crate::config::{Role, ServerConfig};
 use running::Running;
 
 /// Runs the configured roles until a signal, or until one of them fails.
 pub async fn run(config: ServerConfig) -> anyhow::Result<()> {
     let data = DataDir::open(&config.data_dir)?;
     let mut running = Running::default();
+    start(&config, &data, &mut running).await?;
     notify::ready();
     let roles = config.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
     tracing::info!(roles, data_dir = %data.root().display(), "serving");
@@ -42,4 +53,35 @@ pub async fn run(config: ServerConfig) -> anyhow::Result<()> {
             anyhow::bail!("the {role} role ended by itself")
         }
     }
+}
+
+/// Directory and api first: the first start makes the token that the host shows to the registry. Then
+/// the host, whose network the dns role answers on; the edge last, when there is something behind it.
+async fn start(config: &ServerConfig, data: &DataDir, running: &mut Running) -> anyhow::Result<()> {
+    let plays = |role| config.roles.contains(&role);
+    let host = HostClient::unix(data.host_socket());
+    let directory = match plays(Role::Api) {
+        true => Some(open_directory(data).await?),
+        false => None,
+    };
+    let catalog = read_model::start(data, directory.clone(), host.clone(), running);
+    if let Some(directory) = directory {
+        api::start(config, data, directory, catalog.clone(), host.clone(), running).await?;
+    }
+    if plays(Role::Host) {
+        host::start(config, data, running).await?;
+    }
+    if plays(Role::Dns) {
+        dns::start(config, catalog.clone(), running);
+    }
+    if plays(Role::Edge) {
+        edge::start(config, catalog, host, running).await?;
+    }
+    Ok(())
+}
+
+async fn open_directory(data: &DataDir) -> anyhow::Result<Arc<dyn Directory>> {
+    let path = data.directory_db();
+    let directory = SqliteDirectory::open(&path).await;
+    Ok(Arc::new(directory.with_context(|| format!("cannot open the directory {}", path.display()))?))
 }

@@ -1,0 +1,61 @@
+//! The api role: public API and registry on one port.
+
+use std::{fs, net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use roost_api::{Api, ApiConfig, ApiParts};
+use roost_catalog::Catalog;
+use roost_directory::Directory;
+use roost_host_api::HostClient;
+use tokio::net::TcpListener;
+
+use super::{
+    DataDir,
+    platform_registry::{self, Resolver},
+    running::Running,
+};
+use crate::{config::ServerConfig, failure::OrNext as _};
+
+/// Starts the role; returns when it takes calls.
+pub async fn start(
+    config: &ServerConfig,
+    data: &DataDir,
+    directory: Arc<dyn Directory>,
+    catalog: Catalog,
+    host: HostClient,
+    running: &mut Running,
+) -> anyhow::Result<()> {
+    let listen = config.api.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"));
+    let listener = listener.or_next("stop what listens there, or set [api] listen")?;
+    let address = listener.local_addr()?;
+
+    let images = Arc::new(Resolver::new(config, data));
+    let parts = ApiParts { directory, host, catalog, images };
+    let api = Api::open(settings(config, data), parts, running.shutdown()).await?;
+    fs::write(data.api_url(), format!("http://{}\n", platform_registry::reachable(address))).context("cannot write the API's URL")?;
+    running.add("api", async move { Ok(api.serve(listener).await?) });
+    tracing::info!(%address, "api serves");
+    Ok(())
+}
+
+fn settings(config: &ServerConfig, data: &DataDir) -> ApiConfig {
+    ApiConfig {
+        node: config.host_id.to_string(),
+        admin_token: data.admin_token(),
+        keys: data.keys(),
+        registry_blobs: data.registry(),
+        registry: platform_registry::name(config),
+        base_domain: config.base_domain.clone(),
+        app_url: app_url(config),
+    }
+}
+
+/// The first listener's port, unless it is the one that needs not be named.
+fn app_url(config: &ServerConfig) -> String {
+    let domain = &config.base_domain;
+    match config.edge.http.first().map_or(80, SocketAddr::port) {
+        80 => format!("http://{{app}}.{domain}"),
+        port => format!("http://{{app}}.{domain}:{port}"),
+    }
+}

@@ -1,0 +1,29 @@
+//! What this process knows of the platform: one catalog for all of its roles, kept fresh.
+
+use std::sync::Arc;
+
+use roost_catalog::{Catalog, CatalogConfig};
+use roost_directory::Directory;
+use roost_host_api::HostClient;
+
+use super::{DataDir, running::Running};
+
+/// Opens the catalog and follows its sources. Without a directory (the api is another process) apps
+/// are known by their machines only.
+pub fn start(
+    data: &DataDir,
+    directory: Option<Arc<dyn Directory>>,
+    host: HostClient,
+    running: &mut Running,
+) -> Catalog {
+    let catalog = Catalog::open(CatalogConfig { save_to: Some(data.catalog()) });
+    let (following, shutdown) = (catalog.clone(), running.shutdown());
+    running.add("catalog", async move {
+        match directory {
+            Some(directory) => following.run(directory, vec![host], shutdown).await,
+            None => following.follow_host(host, shutdown).await,
+        }
+        Ok(())
+    });
+    catalog
+}
