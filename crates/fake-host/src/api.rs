@@ -56,17 +56,23 @@ async fn stop(State(host): Host, Path(id): Path<MachineId>) -> Result<Json<Machi
     host.stop(&id).map(Json).map_err(Refusal)
 }
 
-async fn watch(State(host): Host) -> Body {
+async fn watch(State(host): Host) -> Result<Body, Refusal> {
+    let mut silent = host.silent.subscribe();
+    if *silent.borrow() {
+        let message = "the test has cut this host off".to_owned();
+        return Err(Refusal(ErrorBody { code: ErrorCode::Internal, message }));
+    }
+    let cut_off = async move { drop(silent.wait_for(|silent| *silent).await) };
     let changes = host.events.subscribe();
     let hello = WatchEvent::Hello { host: host.info.clone(), epoch: host.epoch };
     let now = host.machines().into_iter().map(|m| WatchEvent::Machine { seq: 0, machine: Box::new(m) });
     let first = [hello].into_iter().chain(now).chain([WatchEvent::Synced { seq: 0 }]);
-    let events = stream::iter(first.collect::<Vec<_>>()).chain(follow(changes));
-    Body::from_stream(events.map(|event| {
+    let events = stream::iter(first.collect::<Vec<_>>()).chain(follow(changes)).take_until(Box::pin(cut_off));
+    Ok(Body::from_stream(events.map(|event| {
         let mut line = serde_json::to_vec(&event).expect("an event is JSON");
         line.push(b'\n');
         Ok::<_, Infallible>(Bytes::from(line))
-    }))
+    })))
 }
 
 /// Changes as they happen, a heartbeat when there are none, the end for a reader that is too slow.

@@ -17,7 +17,12 @@ use roost_model::{
     event::EventRequest,
 };
 use tempfile::TempDir;
-use tokio::{net::UnixListener, sync::broadcast, task::AbortHandle, time::sleep};
+use tokio::{
+    net::UnixListener,
+    sync::{broadcast, watch},
+    task::AbortHandle,
+    time::sleep,
+};
 use ulid::Ulid;
 
 use crate::{FakeMachine, api, server::AppServer};
@@ -37,6 +42,8 @@ pub(crate) struct Shared {
     pub epoch: Ulid,
     state: Mutex<BTreeMap<MachineId, Entry>>,
     pub events: broadcast::Sender<WatchEvent>,
+    /// Watch streams are cut off.
+    pub silent: watch::Sender<bool>,
     starts: AtomicUsize,
     next: AtomicU32,
 }
@@ -58,6 +65,7 @@ impl FakeHost {
             epoch: Ulid::generate(),
             state: Mutex::default(),
             events: broadcast::Sender::new(WATCH_BUFFER),
+            silent: watch::Sender::new(false),
             starts: AtomicUsize::new(0),
             // Machines of different tests get different loopback addresses.
             next: AtomicU32::new(rand_u32()),
@@ -101,6 +109,15 @@ impl FakeHost {
     pub fn forget(&self, id: &MachineId) {
         self.shared.state().remove(id);
         let _ = self.shared.events.send(WatchEvent::Gone { seq: 0, id: id.clone() });
+    }
+
+    /// Ends every watch stream, and refuses new ones until [`FakeHost::reconnect`].
+    pub fn disconnect(&self) {
+        self.shared.silent.send_replace(true);
+    }
+
+    pub fn reconnect(&self) {
+        self.shared.silent.send_replace(false);
     }
 
     /// Starts that were asked for and accepted so far, of all machines.

@@ -1,0 +1,218 @@
+//! The rules of routing and sleeping, held against random apps.
+
+use std::{collections::HashMap, net::Ipv4Addr, net::Ipv6Addr, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::{prelude::*, sample::select};
+use rand::{SeedableRng, rngs::StdRng};
+use roost_model::{InstanceId, MachineId, MachineState, service::Service};
+use roost_routing::{
+    App, Ask, Choice, Health, Load, LoadClass, Route, Steering, Target, Vantage, choose,
+    sleep::{Now, plan},
+};
+use serde_json::json;
+
+/// What a test says of a machine.
+#[derive(Debug, Clone)]
+struct Spec {
+    state: MachineState,
+    health: Health,
+    cordoned: bool,
+    in_flight: u32,
+    host: &'static str,
+    autostart: bool,
+    autostop: bool,
+    minimum: u32,
+    idle_secs: i64,
+}
+
+const SOFT: u32 = 2;
+const HARD: u32 = 4;
+const IDLE_AFTER: Duration = Duration::from_secs(10);
+
+fn spec() -> impl Strategy<Value = Spec> {
+    let health = select(vec![Health::Passing, Health::Passing, Health::Unknown, Health::Failing]);
+    let state = prop_oneof![3 => Just(MachineState::Started), 2 => select(MachineState::ALL.to_vec())];
+    let flags = (prop::bool::weighted(0.2), any::<bool>(), any::<bool>());
+    let host = select(vec!["here", "near", "far", "lost"]);
+    (state, health, flags, 0..=HARD, host, 0..3u32, 0..30i64).prop_map(
+        |(state, health, (cordoned, autostart, autostop), in_flight, host, minimum, idle_secs)| Spec {
+            state,
+            health,
+            cordoned,
+            in_flight,
+            host,
+            autostart,
+            autostop,
+            minimum,
+            idle_secs,
+        },
+    )
+}
+
+fn app(specs: &[Spec], now: Timestamp) -> App {
+    App { targets: specs.iter().map(|spec| Arc::new(target(spec, now))).collect() }
+}
+
+fn target(spec: &Spec, now: Timestamp) -> Target {
+    let service: Service = serde_json::from_value(json!({
+        "internal_port": 8080,
+        "ports": [{"port": 80, "handlers": ["http"]}],
+        "concurrency": {"soft_limit": SOFT, "hard_limit": HARD},
+        "autostart": spec.autostart,
+        "autostop": if spec.autostop { "stop" } else { "off" },
+        "min_machines_running": spec.minimum,
+    }))
+    .unwrap();
+    let load = Load::default();
+    (0..spec.in_flight).for_each(|_| load.enter(None).unwrap());
+    Target {
+        id: MachineId::generate(),
+        instance: InstanceId::generate(),
+        host: spec.host.parse().unwrap(),
+        region: "fra".parse().unwrap(),
+        group: "app".into(),
+        private_ip: Ipv6Addr::LOCALHOST,
+        ipv4: Ipv4Addr::LOCALHOST,
+        state: spec.state,
+        started_at: Some(now - SignedDuration::from_secs(spec.idle_secs)),
+        cordoned: spec.cordoned,
+        routes: [Route::from(&service)].into(),
+        health: vec![spec.health],
+        load: Arc::new(load),
+    }
+}
+
+fn vantage() -> Vantage {
+    let paths = [("near", 2), ("far", 90)].map(|(id, ms)| (id.parse().unwrap(), Duration::from_millis(ms)));
+    Vantage { host: "here".parse().unwrap(), paths: HashMap::from(paths) }
+}
+
+fn ask<'a>(steering: &'a Steering) -> Ask<'a> {
+    Ask { public_port: 80, steering, excluded: &[] }
+}
+
+/// The order that the rules promise, from best to worst.
+fn rank(target: &Target, vantage: &Vantage) -> (Health, LoadClass, Duration) {
+    (target.health[0], target.load.class(SOFT, Some(HARD)), vantage.distance(target).unwrap())
+}
+
+fn can_serve(target: &Target, vantage: &Vantage) -> bool {
+    target.state == MachineState::Started
+        && !target.cordoned
+        && target.health[0] != Health::Failing
+        && target.load.in_flight() < HARD
+        && vantage.distance(target).is_some()
+}
+
+fn can_wake(target: &Target, vantage: &Vantage) -> bool {
+    target.state.can_start()
+        && !target.cordoned
+        && target.routes[0].autostart
+        && vantage.distance(target).is_some()
+}
+
+proptest! {
+    #[test]
+    fn the_best_machine_that_can_serve_serves(specs in prop::collection::vec(spec(), 0..8), seed: u64) {
+        let app = app(&specs, Timestamp::now());
+        let (vantage, steering) = (vantage(), Steering::default());
+        let best = app.targets.iter().filter(|t| can_serve(t, &vantage)).map(|t| rank(t, &vantage)).min();
+        let starting = app.targets.iter().any(|t| {
+            matches!(t.state, MachineState::Starting | MachineState::Replacing)
+                && !t.cordoned
+                && vantage.distance(t).is_some()
+        });
+        let wakeable = !starting && app.targets.iter().any(|t| can_wake(t, &vantage));
+        match choose(&app, &ask(&steering), &vantage, &mut StdRng::seed_from_u64(seed)) {
+            Choice::Serve { target, wake, .. } => {
+                prop_assert!(can_serve(target, &vantage));
+                prop_assert_eq!(Some(rank(target, &vantage)), best);
+                let strained = target.load.class(SOFT, Some(HARD)) != LoadClass::UnderSoft;
+                prop_assert_eq!(wake.is_some(), strained && wakeable);
+            }
+            Choice::Wake { target } => {
+                prop_assert!(best.is_none() && can_wake(target, &vantage));
+            }
+            Choice::Queue | Choice::Wait(_) | Choice::Unavailable(_) => {
+                prop_assert!(best.is_none() && !wakeable);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_needed_goes_to_sleep(specs in prop::collection::vec(spec(), 0..8)) {
+        let wall = Timestamp::now();
+        let app = app(&specs, wall);
+        let now = Now { running: Duration::from_secs(3600), wall };
+        let plan = plan(&app, now, IDLE_AFTER);
+        for target in &plan.idle {
+            prop_assert_eq!(target.load.in_flight(), 0);
+            prop_assert!(target.started_at.unwrap() <= wall - SignedDuration::from_secs(10));
+        }
+        let serves = |t: &&Arc<Target>| t.state == MachineState::Started && !t.cordoned;
+        let running = app.targets.iter().filter(serves).count();
+        let floor = app.targets.iter().filter(serves).map(|t| t.routes[0].min_machines_running).max();
+        let asleep: Vec<_> = plan.idle.iter().chain(plan.excess.values()).collect();
+        for target in &asleep {
+            prop_assert!(serves(target) && target.routes[0].autostop != Default::default());
+            prop_assert_eq!(target.health[0], Health::Passing);
+        }
+        prop_assert!(asleep.is_empty() || running - asleep.len() >= floor.unwrap_or(0) as usize);
+        for excess in plan.excess.values() {
+            let others = app.targets.iter().filter(serves).filter(|t| t.id != excess.id);
+            let room: u32 = others.map(|t| SOFT.saturating_sub(t.load.in_flight())).sum();
+            prop_assert!(room > excess.load.in_flight(), "the others stay under their soft limits");
+        }
+    }
+}
+
+#[test]
+fn equals_get_equal_shares() {
+    let specs = vec![
+        Spec {
+            state: MachineState::Started,
+            health: Health::Passing,
+            cordoned: false,
+            in_flight: 0,
+            host: "here",
+            autostart: true,
+            autostop: false,
+            minimum: 0,
+            idle_secs: 0,
+        };
+        4
+    ];
+    let app = app(&specs, Timestamp::now());
+    let (vantage, steering, mut rng) = (vantage(), Steering::default(), StdRng::seed_from_u64(7));
+    let mut shares: HashMap<MachineId, u32> = HashMap::new();
+    for _ in 0..4000 {
+        let Choice::Serve { target, .. } = choose(&app, &ask(&steering), &vantage, &mut rng) else {
+            panic!("somebody can serve");
+        };
+        *shares.entry(target.id.clone()).or_default() += 1;
+    }
+    assert!(shares.len() == 4 && shares.values().all(|n| (850..1150).contains(n)), "{shares:?}");
+}
+
+#[test]
+fn a_request_that_was_just_refused_waits_instead_of_waking_more() {
+    let running = Spec {
+        state: MachineState::Started,
+        health: Health::Passing,
+        cordoned: false,
+        in_flight: 0,
+        host: "here",
+        autostart: true,
+        autostop: false,
+        minimum: 0,
+        idle_secs: 0,
+    };
+    let asleep = Spec { state: MachineState::Stopped, ..running.clone() };
+    let app = app(&[running, asleep], Timestamp::now());
+    let steering = Steering::default();
+    let excluded = [app.targets[0].id.clone()];
+    let ask = Ask { public_port: 80, steering: &steering, excluded: &excluded };
+    let choice = choose(&app, &ask, &vantage(), &mut StdRng::seed_from_u64(1));
+    assert!(matches!(choice, Choice::Wait(roost_routing::Pending::Excluded)), "{choice:?}");
+}
