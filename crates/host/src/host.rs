@@ -177,7 +177,11 @@ impl Host {
     }
 
     pub(crate) fn owner(&self, id: &MachineId) -> Result<Handle, ErrorBody> {
-        self.lock().get(id).cloned().ok_or_else(|| not_found(id))
+        let owner = self.lock().get(id).cloned();
+        owner.ok_or_else(|| match self.ctx.hub.get(id) {
+            Some(_) => refuse(ErrorCode::WrongState, format!("machine {id} is destroyed")),
+            None => not_found(id),
+        })
     }
 
     /// Removes images that neither `keep` names nor any machine here needs.

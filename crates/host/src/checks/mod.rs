@@ -112,6 +112,3 @@ impl CheckPlan {
         CheckStatus { name: self.name.clone(), status, output, updated_at: Timestamp::now() }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -13,6 +13,7 @@ use super::{
     release::Left,
 };
 use crate::{
+    checks::Checks,
     guest::{Identity, Line},
     seams::Vm,
 };
@@ -35,7 +36,9 @@ impl Owner {
             (MachineState::Starting, Some(vm)) => self.establish(vm),
             (MachineState::Started, Some(vm)) => {
                 let running = self.line_to(vm);
-                self.runs(running);
+                self.checks = Checks::initial(&self.record);
+                self.watch_over(running);
+                self.show();
             }
             (MachineState::Started, None) => {
                 self.record_unseen_exit(

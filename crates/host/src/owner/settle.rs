@@ -46,8 +46,9 @@ impl Owner {
         self.record.started_at = Some(now);
         self.record.image_labels = self.image_labels();
         self.record.add_event("start", "host", None);
-        self.runs(running);
+        self.checks = Checks::initial(&self.record);
         self.record_at(Step::Started).await;
+        self.watch_over(running);
         self.say(format!("Machine started in {}", seconds(took))).await;
     }
 
@@ -56,12 +57,10 @@ impl Owner {
         self.ctx.parts.images.get(digest).map_or_else(BTreeMap::new, |image| image.config.labels.clone())
     }
 
-    /// Watches over a machine that runs.
-    pub(super) fn runs(&mut self, mut running: Running) {
-        self.checks = Checks::initial(&self.record);
+    /// From now on its end and its checks are heard of.
+    pub(super) fn watch_over(&mut self, mut running: Running) {
         running.checks = Checks::start(&self.ctx.config, &self.record);
         self.activity = Activity::Running(running);
-        self.show();
     }
 
     async fn not_booted(&mut self, error: BootError) {
