@@ -49,7 +49,7 @@ static int web(void) {
     }
 }
 
-static int worker(void) {
+static _Noreturn void worker(void) {
     for (unsigned long round = 1;; round++) {
         printf("%s: round %lu\n", group(), round);
         sleep(1);
@@ -62,7 +62,7 @@ int main(int count, char **words) {
     signal(SIGTERM, finish);
     const char *role = count > 1 ? words[1] : "";
     if (strcmp(role, "web") == 0) return web();
-    if (strcmp(role, "worker") == 0) return worker();
+    if (strcmp(role, "worker") == 0) worker();
     fprintf(stderr, "usage: app web | worker\n");
     return 2;
 }

@@ -99,7 +99,7 @@ impl Builder {
         layout: &Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Built, BuildError> {
-        check(request)?;
+        let request = &resolved(request)?;
         match self.kind {
             Kind::Docker => tool::docker::build(self, request, layout, progress).await?,
             Kind::Buildctl => tool::buildctl::build(self, request, layout, progress).await?,
@@ -109,18 +109,23 @@ impl Builder {
     }
 }
 
-/// What the request names is there.
-fn check(request: &BuildRequest) -> Result<(), BuildError> {
+/// The request with real paths, once what it names is there. Builders take `..` away from a path
+/// before they follow its symbolic links, and so may end up elsewhere.
+fn resolved(request: &BuildRequest) -> Result<BuildRequest, BuildError> {
+    let real = |path: &Path| path.canonicalize().map_err(BuildError::io(format!("read {}", path.display())));
     if !request.context.is_dir() {
         return Err(BuildError::NoContext(request.context.clone()));
     }
     if !request.dockerfile.is_file() {
         return Err(BuildError::NoDockerfile(request.dockerfile.clone()));
     }
-    match &request.ignorefile {
-        Some(path) if !path.is_file() => Err(BuildError::NoIgnoreFile(path.clone())),
-        _ => Ok(()),
-    }
+    let ignorefile = match &request.ignorefile {
+        Some(path) if !path.is_file() => return Err(BuildError::NoIgnoreFile(path.clone())),
+        Some(path) => Some(real(path)?),
+        None => None,
+    };
+    let (context, dockerfile) = (real(&request.context)?, real(&request.dockerfile)?);
+    Ok(BuildRequest { context, dockerfile, ignorefile, ..request.clone() })
 }
 
 fn which(program: &str, path: &OsString) -> Option<PathBuf> {
