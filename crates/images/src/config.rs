@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::ImageError;
+
 /// The `config` object of an image, with its platform.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ImageConfig {
@@ -84,6 +86,10 @@ fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(d: 
 }
 
 impl ConfigBlob {
+    pub fn parse(bytes: &[u8]) -> Result<Self, ImageError> {
+        serde_json::from_slice(bytes).map_err(|error| ImageError::Invalid(format!("configuration: {error}")))
+    }
+
     pub fn image_config(&self) -> ImageConfig {
         let run = self.config.clone();
         ImageConfig {

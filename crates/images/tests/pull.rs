@@ -142,8 +142,7 @@ async fn mirrors_are_asked_first_and_in_order() {
         "mirrors": {"docker.io": ["http://127.0.0.1:1", format!("http://{}/hub", server.address)]},
         "mirror_only": ["docker.io"],
     });
-    let store =
-        ImageStore::open(&dir.path().join("images"), serde_json::from_value(text).unwrap()).unwrap();
+    let store = ImageStore::open(&dir.path().join("images"), serde_json::from_value(text).unwrap()).unwrap();
     let resolved = store.resolve(&image("thing:1")).await.unwrap();
     assert!(resolved.image.to_string().starts_with("docker.io/library/thing:1@sha256:"));
     store.ensure(&resolved.image, |_| {}).await.unwrap();
@@ -236,4 +235,28 @@ async fn collection_keeps_what_is_named_and_what_that_needs() {
     assert!(store.get(&gone.digest).is_none() && store.get(&kept.digest).is_some());
     assert_eq!(fs::read_dir(images.join("blobs")).unwrap().count(), 2);
     assert_eq!(store.collect(&HashSet::from([kept.digest.clone()])).await.unwrap(), Default::default());
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_cleared_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("registry"), Everybody).await;
+    let pushed = push(&Layout::with_file("a", b"b"), &format!("{}/app:v1", server.address)).await;
+    let images = dir.path().join("images");
+    let store = ImageStore::open(&images, PullConfig::default()).unwrap();
+    let image_here = store.ensure(&pushed, |_| {}).await.unwrap();
+    drop(store);
+    let half = images.join("images").join("0".repeat(64));
+    fs::create_dir_all(&half).unwrap();
+    fs::write(half.join("disk.erofs"), b"half").unwrap();
+    fs::create_dir_all(images.join("tmp/abc")).unwrap();
+    fs::write(images.join("tmp/abc/disk.erofs"), b"half").unwrap();
+    // A disk that is shorter than its record says is made again.
+    fs::write(&image_here.disk, b"cut").unwrap();
+
+    let store = ImageStore::open(&images, PullConfig::default()).unwrap();
+    assert!(!half.exists() && !images.join("tmp/abc").exists());
+    assert!(store.get(&image_here.digest).is_none());
+    let again = store.ensure(&pushed, |_| {}).await.unwrap();
+    assert_eq!(fs::read(Mounted::new(&again.disk).path().join("a")).unwrap(), b"b");
 }

@@ -85,8 +85,7 @@ async fn configuration(
 ) -> Result<(ImageConfig, Vec<Digest>), ImageError> {
     let path = fetch(inner, image, &manifest.config, &|_| {}).await?;
     let bytes = tokio::fs::read(&path).await.map_err(ImageError::io("read a blob"))?;
-    let blob: ConfigBlob = serde_json::from_slice(&bytes)
-        .map_err(|error| ImageError::Invalid(format!("configuration of {image}: {error}")))?;
+    let blob = ConfigBlob::parse(&bytes)?;
     if (blob.os.as_str(), blob.architecture.as_str()) != ("linux", "amd64") {
         let found = format!("{}/{}", blob.os, blob.architecture);
         return Err(ImageError::WrongPlatform { image: image.to_string(), found });

@@ -26,7 +26,11 @@ impl Layout {
             "architecture": architecture, "os": "linux", "config": config,
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
         });
-        let config = put(dir.path(), &serde_json::to_vec(&config).unwrap(), "application/vnd.oci.image.config.v1+json");
+        let config = put(
+            dir.path(),
+            &serde_json::to_vec(&config).unwrap(),
+            "application/vnd.oci.image.config.v1+json",
+        );
         let layer = "application/vnd.oci.image.layer.v1.tar+gzip";
         let layers: Vec<_> = layers.iter().map(|(bytes, _)| put(dir.path(), bytes, layer)).collect();
         let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers});

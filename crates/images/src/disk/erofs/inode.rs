@@ -56,7 +56,7 @@ fn split_xattr(name: &[u8]) -> Option<(u8, &[u8])> {
     let (prefix, index) = PREFIXES.iter().find(|(prefix, _)| name.starts_with(prefix))?;
     let rest = &name[prefix.len()..];
     // Lists of access rights have a name of their own; the others need one after the prefix.
-    (rest.is_empty() == !prefix.ends_with(b".")).then_some((*index, rest))
+    (rest.is_empty() != prefix.ends_with(b".")).then_some((*index, rest))
 }
 
 /// Bytes of the extended attributes behind an inode; 0 without any.

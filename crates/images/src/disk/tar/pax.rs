@@ -50,8 +50,10 @@ impl Extensions {
     }
 }
 
-/// Splits off the first record.
-fn record(bytes: &[u8]) -> Result<(&[u8], &[u8], &[u8]), TarError> {
+/// Key and value of the first record, and what follows it.
+type Record<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+fn record(bytes: &[u8]) -> Result<Record<'_>, TarError> {
     let malformed = TarError::Pax;
     let space = bytes.iter().take(20).position(|&b| b == b' ').ok_or(malformed("no length"))?;
     let length = usize::try_from(number(&bytes[..space])?).map_err(|_| malformed("length"))?;
