@@ -91,7 +91,7 @@ impl LogBuffer {
     }
 
     /// The next message, once; call until it is not a message.
-    pub fn next(&mut self) -> Next {
+    pub fn next_message(&mut self) -> Next {
         if self.next_to_send > self.acked + LOG_WINDOW as u64 {
             return Next::WindowFull;
         }
@@ -166,7 +166,7 @@ mod tests {
     /// Sequences sent now, with dropped ranges as `(first, count, bytes)`.
     fn sent(buffer: &mut LogBuffer) -> (Vec<u64>, Vec<(u64, u64, u64)>) {
         let (mut records, mut dropped) = (Vec::new(), Vec::new());
-        while let Next::Message(message) = buffer.next() {
+        while let Next::Message(message) = buffer.next_message() {
             match message {
                 GuestMessage::Log { record } => records.push(record.seq),
                 GuestMessage::LogDropped { first_seq, count, bytes } => {
@@ -192,7 +192,7 @@ mod tests {
     fn a_host_that_does_not_acknowledge_gets_no_more_than_the_window() {
         let mut buffer = filled(LOG_WINDOW as u64 + 10);
         assert_eq!(sent(&mut buffer).0.len(), LOG_WINDOW);
-        assert_eq!(buffer.next(), Next::WindowFull);
+        assert_eq!(buffer.next_message(), Next::WindowFull);
         buffer.ack(4);
         assert_eq!(sent(&mut buffer).0.len(), 4);
     }

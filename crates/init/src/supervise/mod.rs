@@ -158,7 +158,7 @@ impl Supervisor {
 
     fn queue(&mut self) {
         while self.session.has_room() {
-            match self.logs.next() {
+            match self.logs.next_message() {
                 Next::Message(message) => self.session.send(&message),
                 Next::WindowFull => return,
                 Next::Nothing => return self.say_last_word(),

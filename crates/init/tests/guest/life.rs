@@ -38,6 +38,7 @@ async fn a_machine_runs_its_process_and_powers_off_when_the_exit_is_acknowledged
     assert_eq!(guest.event().await, GuestEvent::Exited(report));
     guest.client.ack_exit().await.unwrap();
     vm.ended().await;
+    assert!(vm.scratch_is_clean(), "{}", vm.console());
 }
 
 #[tokio::test]

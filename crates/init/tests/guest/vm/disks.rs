@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use super::Vm;
+
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000::/home/web:/bin/sh\n";
 const GROUP: &str = "root:x:0:\nweb:x:1000:\nlogs:x:50:web\n";
 
@@ -37,6 +39,16 @@ pub fn make_scratch(folder: &Path) {
     let path = folder.join("scratch");
     fs::File::create(&path).unwrap().set_len(128 << 20).unwrap();
     run(Command::new("mkfs.ext4").args(["-q", "-F", "-O", "^has_journal"]).arg(&path), "e2fsprogs");
+}
+
+impl Vm {
+    /// The scratch disk was unmounted before the machine ended.
+    pub fn scratch_is_clean(&self) -> bool {
+        let output = Command::new("dumpe2fs").arg("-h").arg(self.path("scratch")).output();
+        let output = output.unwrap_or_else(|error| panic!("{error}: apt-get install e2fsprogs"));
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.lines().any(|line| line.starts_with("Filesystem state:") && line.ends_with(" clean"))
+    }
 }
 
 fn run(command: &mut Command, package: &str) {
