@@ -24,8 +24,6 @@ Examples:
   roost secrets import < .env
   roost secrets unset SESSION_KEY")]
 pub struct Args {
-    #[command(flatten)]
-    app: AppOption,
     #[command(subcommand)]
     command: Command,
 }
@@ -38,27 +36,33 @@ enum Command {
         #[arg(required = true, value_name = "NAME=VALUE")]
         pairs: Vec<String>,
         #[command(flatten)]
-        rollout: Rollout,
+        change: Change,
     },
     /// Set secrets from lines of NAME=VALUE on stdin
     Import {
         #[command(flatten)]
-        rollout: Rollout,
+        change: Change,
     },
     /// List names, digests and times
     #[command(visible_alias = "ls")]
-    List,
+    List {
+        #[command(flatten)]
+        app: AppOption,
+    },
     /// Unset secrets
     Unset {
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
         #[command(flatten)]
-        rollout: Rollout,
+        change: Change,
     },
 }
 
+/// Whose secrets change, and what happens to its machines.
 #[derive(Debug, clap::Args)]
-struct Rollout {
+struct Change {
+    #[command(flatten)]
+    app: AppOption,
     /// Leave running machines alone; the next deploy applies the change
     #[arg(long)]
     stage: bool,
@@ -72,12 +76,12 @@ const MAX_INPUT: u64 = 1 << 20;
 
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     match args.command {
-        Command::List => list(&args.app, context).await,
-        Command::Set { pairs, rollout } => change(&args.app, set(&pairs)?, rollout, context).await,
-        Command::Import { rollout } => change(&args.app, dotenv(&stdin()?)?, rollout, context).await,
-        Command::Unset { names, rollout } => {
+        Command::List { app } => list(&app, context).await,
+        Command::Set { pairs, change } => apply(set(&pairs)?, change, context).await,
+        Command::Import { change } => apply(dotenv(&stdin()?)?, change, context).await,
+        Command::Unset { names, change } => {
             let unset = names.into_iter().map(|name| (name, None)).collect();
-            change(&args.app, unset, rollout, context).await
+            apply(unset, change, context).await
         }
     }
 }
@@ -102,14 +106,14 @@ fn table(list: &SecretList) -> String {
     format!("{table}{staged}")
 }
 
-async fn change(option: &AppOption, changes: Changes, rollout: Rollout, context: &Context) -> anyhow::Result<()> {
-    let app = context.app(option)?;
+async fn apply(values: Changes, change: Change, context: &Context) -> anyhow::Result<()> {
+    let app = context.app(&change.app)?;
     let api = context.api()?;
-    let update = UpdateSecrets { values: changes, deploy: !rollout.stage };
+    let update = UpdateSecrets { values, deploy: !change.stage };
     let updated = api.update_secrets(&app, &update).await.or_next(format!("roost secrets list --app {app}"))?;
     context.progress.note(format!("secrets of {app} are at version {}", updated.version));
     match updated.deploy {
-        Some(deploy) => watch::until_done(&api, deploy, rollout.detach, context).await,
+        Some(deploy) => watch::until_done(&api, deploy, change.detach, context).await,
         None => {
             context.output.result(&updated.secrets, |_| "no machine was restarted".to_owned())?;
             Ok(())
