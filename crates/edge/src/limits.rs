@@ -41,6 +41,9 @@ pub const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 /// Requests of one app that wait for room at once.
 pub const MAX_QUEUED: usize = 1000;
 
+/// How long a node that has just started may take to learn which apps and machines there are.
+pub const READY_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A waiting request looks again at least this often, whatever it was waiting for.
 pub const RECHECK: Duration = Duration::from_millis(100);
 

@@ -26,6 +26,7 @@ pub(crate) struct Journey {
     app: AppName,
     public_port: u16,
     steering: Steering,
+    begun: Instant,
     deadline: Instant,
     /// Machines that refused this request since the last pause.
     excluded: Vec<MachineId>,
@@ -49,12 +50,14 @@ enum Step {
 
 impl Journey {
     pub fn new(edge: &Arc<Edge>, app: AppName, public_port: u16, steering: Steering) -> Self {
+        let begun = Instant::now();
         Self {
             edge: edge.clone(),
             app,
             public_port,
             steering,
-            deadline: Instant::now() + edge.config.patience,
+            begun,
+            deadline: begun + edge.config.patience,
             excluded: Vec::new(),
             first_refusal: None,
             backoff: limits::FIRST_BACKOFF,
@@ -150,6 +153,9 @@ impl Journey {
                 let healthy = pending == Pending::Unhealthy;
                 self.last = if healthy { Code::Unhealthy } else { Code::WakeTimeout }.into();
                 self.change().await;
+            }
+            Step::NotReady if self.begun.elapsed() > limits::READY_PATIENCE => {
+                return Err(Code::NotReady.into());
             }
             Step::NotReady => {
                 self.last = Code::NotReady.into();

@@ -71,14 +71,13 @@ fn plan_group(group: Group, running: &[&Arc<Target>], now: Now, idle_after: Dura
     }
 }
 
-/// The least loaded machine, if the others can carry its load and stay under their soft limits.
+/// The least loaded machine, if the others can carry its load and one request more and stay under
+/// their soft limits: with less room the next request would only wake it again.
 fn excess<'a>(running: &[&'a Arc<Target>]) -> Option<&'a Arc<Target>> {
     let least = running.iter().filter(|t| may_sleep(t)).min_by_key(|t| t.load.in_flight())?;
     let others = running.iter().filter(|t| t.id != least.id);
-    let room: u64 =
-        others.map(|t| u64::from(soft_limit(t).saturating_sub(1).saturating_sub(t.load.in_flight()))).sum();
-    let others_exist = running.len() > 1;
-    (others_exist && u64::from(least.load.in_flight()) <= room).then_some(least)
+    let room: u64 = others.map(|t| u64::from(soft_limit(t).saturating_sub(t.load.in_flight()))).sum();
+    (room > u64::from(least.load.in_flight())).then_some(least)
 }
 
 /// Counts as a running machine of its group.

@@ -55,14 +55,16 @@ impl Node {
         configure: impl FnOnce(&mut EdgeConfig),
     ) -> Self {
         let host = FakeHost::start().await;
-        let count = machines.into_iter().map(|machine| host.add(machine)).count();
+        let ids: Vec<MachineId> = machines.into_iter().map(|machine| host.add(machine)).collect();
         let catalog = Catalog::open(CatalogConfig::default());
         catalog.apply([Change::AllApps(vec![record("empty")])]);
         let shutdown = CancellationToken::new();
         let following = catalog.clone();
         let (client, stop) = (host.client(), shutdown.clone());
         tokio::spawn(async move { following.follow_host(client, stop).await });
-        catalog.wait_for(|s| (s.machines().count() == count && !s.hosts().is_empty()).then_some(())).await;
+        catalog
+            .wait_for(|s| (s.machines().count() == ids.len() && !s.hosts().is_empty()).then_some(()))
+            .await;
 
         let info = host.info();
         let mut config = EdgeConfig::new(BASE, info.id.clone(), info.region.clone());
