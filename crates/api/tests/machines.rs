@@ -37,7 +37,8 @@ async fn a_machine_comes_back_as_it_was_sent() {
 async fn its_life_start_stop_update_destroy() {
     let (platform, path) = with_machine().await;
     let before: Machine = platform.get(&path).await;
-    let _: Value = platform.post(&format!("{path}/stop"), json!({ "id": "x", "signal": "", "timeout": "5s" })).await;
+    let _: Value =
+        platform.post(&format!("{path}/stop"), json!({ "id": "x", "signal": "", "timeout": "5s" })).await;
     let stopped: Value = platform.get(&format!("{path}/wait?state=stopped&timeout=5")).await;
     assert_eq!(stopped["ok"], json!(true));
     let started: Value = platform.post(&format!("{path}/start"), Value::Null).await;
@@ -48,7 +49,8 @@ async fn its_life_start_stop_update_destroy() {
     let config = json!({ "image": "example.com/app:1", "env": { "A": "b" } });
     let updated: Machine = platform.post(&path, json!({ "config": config })).await;
     assert!(updated.instance_id != before.instance_id && updated.config.env["A"] == "b");
-    let (status, _) = platform.refused(Method::GET, &format!("{path}/wait?state=suspended&timeout=1"), Value::Null).await;
+    let (status, _) =
+        platform.refused(Method::GET, &format!("{path}/wait?state=suspended&timeout=1"), Value::Null).await;
     assert_eq!(status, 408);
 
     let _: Value = platform.get(&format!("{path}/wait?state=started&timeout=5")).await;
@@ -81,7 +83,8 @@ async fn a_leased_machine_needs_the_nonce() {
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_exec_ps_events_and_logs() {
     let (platform, path) = with_machine().await;
-    let response = platform.send(Method::POST, &format!("{path}/metadata/colour"), json!({ "value": "red" })).await;
+    let response =
+        platform.send(Method::POST, &format!("{path}/metadata/colour"), json!({ "value": "red" })).await;
     assert_eq!(response.status(), 204);
     assert_eq!(platform.get::<Value>(&format!("{path}/metadata")).await, json!({ "colour": "red" }));
     assert_eq!(platform.get::<Vec<Machine>>("/v1/apps/web/machines?metadata.colour=red").await.len(), 1);
@@ -94,7 +97,8 @@ async fn metadata_exec_ps_events_and_logs() {
     assert_eq!(ps[0]["listen_sockets"][0]["address"], json!("0.0.0.0:8080"));
     let events: Value = platform.get(&format!("{path}/events?limit=1")).await;
     assert_eq!(events.as_array().unwrap().len(), 1);
-    let text = platform.send(Method::GET, "/v1/apps/web/logs?tail=5", Value::Null).await.text().await.unwrap();
+    let text =
+        platform.send(Method::GET, "/v1/apps/web/logs?tail=5", Value::Null).await.text().await.unwrap();
     let line: LogLine = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     assert!(line.message.starts_with("hello from"));
 }
@@ -110,8 +114,20 @@ async fn what_cannot_be_is_refused_with_a_reason() {
         (Method::GET, format!("/v1/apps/other/machines/{id}"), Value::Null, 404, "machine not found"),
         (Method::GET, format!("{machines}/zzz"), Value::Null, 404, "14 hex digits"),
         (Method::POST, machines.to_owned(), json!({ "config": {} }), 400, "config.image"),
-        (Method::POST, machines.to_owned(), json!({ "config": { "image": "a", "size": "huge" } }), 400, "size"),
-        (Method::POST, machines.to_owned(), json!({ "config": { "image": "a" }, "region": "mars" }), 400, "mars"),
+        (
+            Method::POST,
+            machines.to_owned(),
+            json!({ "config": { "image": "a", "size": "huge" } }),
+            400,
+            "size",
+        ),
+        (
+            Method::POST,
+            machines.to_owned(),
+            json!({ "config": { "image": "a" }, "region": "mars" }),
+            400,
+            "mars",
+        ),
         (
             Method::POST,
             machines.to_owned(),

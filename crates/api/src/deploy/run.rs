@@ -33,15 +33,29 @@ pub fn start(api: &Arc<Api>, app: AppName) {
     let (own, name) = (Arc::clone(api), app.clone());
     api.deployer.start(&app, async move {
         let shutdown = own.shutdown.clone();
-        match shutdown.run_until_cancelled(run(&own, &name)).await {
-            Some(Ok(())) => {}
+        let ended = shutdown.run_until_cancelled(Box::pin(run(&own, &name))).await;
+        own.deployer.ended(&name);
+        match ended {
+            // The next one may have been begun before this one counted as ended.
+            Some(Ok(Ended::AtItsEnd)) => {
+                if own.store.check_no_deploy(&name).await.is_err() {
+                    start(&own, name);
+                }
+            }
+            Some(Ok(Ended::NotOurs)) => {}
             Some(Err(error)) => {
                 tracing::warn!(app = %name, %error, "a deploy is interrupted; it will be resumed")
             }
             None => tracing::info!(app = %name, "a deploy is left to the next start"),
         }
-        own.deployer.ended(&name);
     });
+}
+
+/// How a try to execute the app's deploy ended.
+enum Ended {
+    AtItsEnd,
+    /// Another api has it, or there is none.
+    NotOurs,
 }
 
 /// Goes on with what was begun and cut short: deploys and deletions.
@@ -68,24 +82,25 @@ async fn start_all(api: &Arc<Api>) -> Result<()> {
     Ok(())
 }
 
-async fn run(api: &Arc<Api>, app: &AppName) -> Result<()> {
-    let Some(owner) = Ownership::take(&api.store, app, &api.deployer.node).await? else { return Ok(()) };
+async fn run(api: &Arc<Api>, app: &AppName) -> Result<Ended> {
+    let owner = Ownership::take(&api.store, app, &api.deployer.node).await?;
+    let Some(owner) = owner else { return Ok(Ended::NotOurs) };
     let ended = run_owned(api, app, &owner).await;
     owner.release().await;
     ended
 }
 
-async fn run_owned(api: &Arc<Api>, app: &AppName, owner: &Ownership) -> Result<()> {
-    let Some(lock) = api.store.get::<DeployLock>(&key::deploy_lock(app)).await? else { return Ok(()) };
-    let deploy = api.store.deploy(app, lock.record.number).await?;
+async fn run_owned(api: &Arc<Api>, app: &AppName, owner: &Ownership) -> Result<Ended> {
+    let lock = api.store.get::<DeployLock>(&key::deploy_lock(app)).await?;
+    let Some(Stored { record: lock, .. }) = lock else { return Ok(Ended::NotOurs) };
+    let deploy = api.store.deploy(app, lock.number).await?;
     let journal = Journal::open(api.store.clone(), deploy.clone(), owner.fence());
-    let deploy = Running { api, app: api.store.app(app).await?.record, journal };
-    let ended = match deploy.to_its_end(lock.record.number).await {
-        Ok(ended) => ended,
-        Err(Stop::Lost) => return Ok(()),
-        Err(Stop::Failed(failure)) => return Err(ApiError::internal(failure.message)),
-    };
-    finish(api, owner, ended).await
+    let running = Running { api, app: api.store.app(app).await?.record, journal };
+    match running.to_its_end(deploy.record).await {
+        Ok(ended) => finish(api, owner, ended).await.map(|()| Ended::AtItsEnd),
+        Err(Stop::Lost) => Ok(Ended::NotOurs),
+        Err(Stop::Failed(failure)) => Err(ApiError::internal(failure.message)),
+    }
 }
 
 struct Running<'a> {
@@ -96,9 +111,7 @@ struct Running<'a> {
 
 impl Running<'_> {
     /// The record as it is to be written at the end.
-    async fn to_its_end(&self, number: u64) -> std::result::Result<DeployRecord, Stop> {
-        let stored = self.api.store.deploy(&self.app.name, number).await;
-        let Stored { record: deploy, .. } = stored.map_err(|e| Stop::internal(e.message))?;
+    async fn to_its_end(&self, deploy: DeployRecord) -> std::result::Result<DeployRecord, Stop> {
         if deploy.status == DeployStatus::Returning {
             return self.way_back(deploy).await;
         }

@@ -18,7 +18,8 @@ use crate::{
     error::{ApiError, Result},
 };
 
-/// A JSON body, whatever its content type says; an empty one reads as `{}`.
+/// A JSON body, whatever its content type says; an empty one and `null` (which some clients send for
+/// nothing) read as `{}`.
 pub struct Body<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
@@ -27,7 +28,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         let bytes =
             Bytes::from_request(request, state).await.map_err(|e| ApiError::invalid(e.to_string()))?;
-        let json: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        let json: &[u8] = if matches!(&bytes[..], b"" | b"null") { b"{}" } else { &bytes };
         let value = serde_json::from_slice(json);
         value.map(Self).map_err(|e| ApiError::invalid(format!("the body can not be read: {e}")))
     }

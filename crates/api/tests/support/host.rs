@@ -20,7 +20,8 @@ use crypto_box::{SecretKey, aead::OsRng};
 use jiff::Timestamp;
 use roost_guest_api::Listener;
 use roost_host_api::{
-    Capacity, CreateMachine, ErrorBody, ErrorCode, HostClient, HostInfo, Lease, Machine, MachineSpec, UpdateMachine,
+    Capacity, CreateMachine, ErrorBody, ErrorCode, HostClient, HostInfo, Lease, Machine, MachineSpec,
+    UpdateMachine,
 };
 use roost_model::{
     ExitEvent, InstanceId, MachineAddress, MachineEvent, MachineId, MachineState, event::EventRequest,
@@ -79,7 +80,9 @@ impl FakeHost {
     /// The secrets that the machine was given, opened with the host's key.
     pub fn secrets(&self, id: &MachineId) -> BTreeMap<String, String> {
         use base64::{Engine, prelude::BASE64_STANDARD};
-        let Some(sealed) = lock(&self.shared.specs)[id].sealed_secrets.clone() else { return BTreeMap::new() };
+        let Some(sealed) = lock(&self.shared.specs)[id].sealed_secrets.clone() else {
+            return BTreeMap::new();
+        };
         let opened = self.shared.key.unseal(&BASE64_STANDARD.decode(sealed).unwrap()).unwrap();
         serde_json::from_slice(&opened).unwrap()
     }

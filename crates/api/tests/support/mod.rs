@@ -118,7 +118,8 @@ impl Platform {
         let path = format!("/v1/apps/{app}/deploys/{number}/watch");
         let response = self.send(Method::GET, &path, Value::Null).await;
         assert!(response.status().is_success(), "{path}: {}", response.status());
-        let text = tokio::time::timeout(PATIENCE, response.text()).await.expect("the deploy ends in time").unwrap();
+        let text =
+            tokio::time::timeout(PATIENCE, response.text()).await.expect("the deploy ends in time").unwrap();
         let events: Vec<DeployEvent> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         match events.last() {
             Some(DeployEvent::Finished { deploy }) => (deploy.clone(), events.clone()),
@@ -179,7 +180,8 @@ impl ImageResolver for FakeRegistry {
             return Err(ImageError::NotPinned(image.to_string()));
         }
         let cmd = if image.repository == "silent" { vec![] } else { vec!["/app".to_owned()] };
-        let config = ImageConfig { cmd, exposed_ports: vec!["8080/tcp".to_owned()], ..ImageConfig::default() };
+        let config =
+            ImageConfig { cmd, exposed_ports: vec!["8080/tcp".to_owned()], ..ImageConfig::default() };
         let digest = format!("sha256:{}", "a".repeat(64));
         Ok(Resolved { image: image.pinned(&digest), config, labels: Default::default(), transfer_bytes: 1 })
     }

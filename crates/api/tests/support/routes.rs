@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use roost_guest_api::ProcessInfo;
 use roost_host_api::{
     Cause, CreateMachine, DestroyMachine, ErrorBody, ErrorCode, ExecMachine, ExecResult, HostInfo, Lease,
-    LeaseRequest, LogLine, LogQuery, Machine, Reservation, ReserveRequest, SetMetadata, StopMachine, UpdateMachine,
+    LeaseRequest, LogLine, LogQuery, Machine, Reservation, ReserveRequest, SetMetadata, StopMachine,
+    UpdateMachine,
 };
 use roost_model::{MachineId, MachineState};
 use serde::Deserialize;
@@ -179,7 +180,11 @@ async fn lease(State(host): Host, Path(id): Id) -> Answer<Lease> {
     found.map(Json).ok_or_else(|| Refusal(missing()))
 }
 
-async fn release_lease(State(host): Host, Path(id): Id, Query(query): Query<Vec<(String, String)>>) -> Answer<()> {
+async fn release_lease(
+    State(host): Host,
+    Path(id): Id,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Answer<()> {
     let nonce = query.iter().find(|(key, _)| key == "nonce").map(|(_, nonce)| nonce.as_str());
     host.check_lease(&id, nonce).map_err(Refusal)?;
     lock(&host.leases).remove(&id);
