@@ -38,7 +38,11 @@ impl ApiClient {
     }
 
     /// How a deploy stands, then what happens, until it has ended.
-    pub async fn watch_deploy(&self, app: &AppName, number: u64) -> Result<JsonLines<DeployEvent>, ClientError> {
+    pub async fn watch_deploy(
+        &self,
+        app: &AppName,
+        number: u64,
+    ) -> Result<JsonLines<DeployEvent>, ClientError> {
         self.lines(&format!("/v1/apps/{app}/deploys/{number}/watch")).await
     }
 }

@@ -102,8 +102,7 @@ impl ApiClient {
         let url = response.url().to_string();
         let body = response.bytes().await;
         let body = body.map_err(|e| ClientError::Broken { url: url.clone(), source: e.into() })?;
-        serde_json::from_slice(&body)
-            .map_err(|e| ClientError::Nonsense { url, reason: e.to_string() })
+        serde_json::from_slice(&body).map_err(|e| ClientError::Nonsense { url, reason: e.to_string() })
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {

@@ -48,7 +48,7 @@ impl fmt::Display for GoDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
         if nanos < 1_000_000_000 {
-            return if nanos % 1_000_000 == 0 {
+            return if nanos.is_multiple_of(1_000_000) {
                 if nanos == 0 { f.write_str("0s") } else { write!(f, "{}ms", nanos / 1_000_000) }
             } else {
                 write!(f, "{nanos}ns")

@@ -1,10 +1,6 @@
 //! What every command that talks to the API needs: the API, the app, and where results go.
 
-use std::{
-    fs,
-    io::ErrorKind,
-    path::PathBuf,
-};
+use std::{fs, io::ErrorKind, path::PathBuf};
 
 use anyhow::Context as _;
 use roost_client::ApiClient;

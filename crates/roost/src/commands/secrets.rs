@@ -110,7 +110,8 @@ async fn apply(values: Changes, change: Change, context: &Context) -> anyhow::Re
     let app = context.app(&change.app)?;
     let api = context.api()?;
     let update = UpdateSecrets { values, deploy: !change.stage };
-    let updated = api.update_secrets(&app, &update).await.or_next(format!("roost secrets list --app {app}"))?;
+    let updated =
+        api.update_secrets(&app, &update).await.or_next(format!("roost secrets list --app {app}"))?;
     context.progress.note(format!("secrets of {app} are at version {}", updated.version));
     match updated.deploy {
         Some(deploy) => watch::until_done(&api, deploy, change.detach, context).await,
@@ -126,7 +127,8 @@ fn set(pairs: &[String]) -> anyhow::Result<Changes> {
         .iter()
         .map(|pair| {
             let (name, value) = split(pair)?;
-            let value = if value == "-" { stdin()?.trim_end_matches('\n').to_owned() } else { value.to_owned() };
+            let value =
+                if value == "-" { stdin()?.trim_end_matches('\n').to_owned() } else { value.to_owned() };
             Ok((name, Some(value)))
         })
         .collect()
@@ -198,10 +200,7 @@ mod tests {
         let text = "# settings\nA=1\nexport B=\"two words\"\n\nC='x=y'\nD=\"\"\"first\nsecond\"\"\"\nE=\n";
         let changes = dotenv(text).unwrap();
         let value = |name: &str| changes[name].clone().unwrap();
-        assert_eq!(
-            (value("A"), value("B"), value("C")),
-            ("1".into(), "two words".into(), "x=y".into())
-        );
+        assert_eq!((value("A"), value("B"), value("C")), ("1".into(), "two words".into(), "x=y".into()));
         assert_eq!(value("D"), "first\nsecond");
         assert_eq!(value("E"), "");
     }

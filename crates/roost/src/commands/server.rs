@@ -45,8 +45,8 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<()> {
 
 /// The file's settings, with what the command line says in its place.
 fn settings(args: &Args, global: &Global) -> anyhow::Result<ServerConfig> {
-    let mut config =
-        config::load(args.config.as_deref()).or_next("correct the file; roost server --check-config tests it")?;
+    let mut config = config::load(args.config.as_deref())
+        .or_next("correct the file; roost server --check-config tests it")?;
     if let Some(data_dir) = &global.data_dir {
         config.data_dir = std::path::absolute(data_dir)?;
     }

@@ -46,7 +46,11 @@ fn app_text(status: &AppStatus) -> String {
     let AppStatus { app, machines } = status;
     let mut text = String::new();
     let release = app.current_release.map_or_else(|| "none".to_owned(), |version| format!("v{version}"));
-    let _ = writeln!(text, "app:     {}\nurl:     {}\nrelease: {release}\nstatus:  {}\n", app.name, app.url, app.status);
+    let _ = writeln!(
+        text,
+        "app:     {}\nurl:     {}\nrelease: {release}\nstatus:  {}\n",
+        app.name, app.url, app.status
+    );
     if machines.is_empty() {
         text.push_str("no machines\nnext: roost deploy\n");
     } else {
@@ -58,7 +62,8 @@ fn app_text(status: &AppStatus) -> String {
 fn platform_text(status: &ServerStatus) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "roost {}; apps answer at {}\n", status.version, status.app_url);
-    let mut table = Table::new(["HOST", "REGION", "STATE", "DRIVER", "CPUS FREE", "MEMORY FREE", "DISK FREE"]);
+    let mut table =
+        Table::new(["HOST", "REGION", "STATE", "DRIVER", "CPUS FREE", "MEMORY FREE", "DISK FREE"]);
     for host in &status.hosts {
         table.row(host_row(host));
     }

@@ -36,8 +36,7 @@ pub fn parse(text: &str, file: &str) -> Result<ServerConfig, ConfigError> {
 }
 
 fn check(config: &ServerConfig, file: &str) -> Result<(), ConfigError> {
-    let invalid =
-        |key, message: String| Err(ConfigError::Invalid { file: file.to_owned(), key, message });
+    let invalid = |key, message: String| Err(ConfigError::Invalid { file: file.to_owned(), key, message });
     if !config.data_dir.is_absolute() {
         return invalid("data_dir", "must be an absolute path".to_owned());
     }
@@ -112,7 +111,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_names_the_nearest_one_and_its_place() {
-        let error = parse("[api]\nlisten = \"127.0.0.1:1\"\n\n[edge]\nhtpp = []\n", "roost.toml").unwrap_err();
+        let error =
+            parse("[api]\nlisten = \"127.0.0.1:1\"\n\n[edge]\nhtpp = []\n", "roost.toml").unwrap_err();
         assert_eq!(
             error.to_string(),
             "roost.toml:5:1: unknown key \"htpp\"; did you mean \"http\"?\n  5 | htpp = []\n      ^"

@@ -33,7 +33,8 @@ pub async fn start(
     let images = Arc::new(Resolver::new(config, data));
     let parts = ApiParts { directory, host, catalog, images };
     let api = Api::open(settings(config, data), parts, running.shutdown()).await?;
-    fs::write(data.api_url(), format!("http://{}\n", platform_registry::reachable(address))).context("cannot write the API's URL")?;
+    fs::write(data.api_url(), format!("http://{}\n", platform_registry::reachable(address)))
+        .context("cannot write the API's URL")?;
     running.add("api", async move { Ok(api.serve(listener).await?) });
     tracing::info!(%address, "api serves");
     Ok(())

@@ -30,9 +30,10 @@ pub async fn start(
     }
     let settings = EdgeConfig::new(&config.base_domain, config.host_id.clone(), config.region.clone());
     let shutdown = running.shutdown();
-    running.add("edge", async move {
-        Ok(roost_edge::serve(settings, catalog, host, listeners, shutdown).await?)
-    });
+    running.add(
+        "edge",
+        async move { Ok(roost_edge::serve(settings, catalog, host, listeners, shutdown).await?) },
+    );
     Ok(())
 }
 

@@ -11,11 +11,7 @@ use crate::{config::ServerConfig, failure::OrNext as _};
 
 /// Starts the role; returns when the machines of an earlier run are found again and the socket answers.
 /// The first start may take as long as a trial boot.
-pub async fn start(
-    config: &ServerConfig,
-    data: &DataDir,
-    running: &mut Running,
-) -> anyhow::Result<()> {
+pub async fn start(config: &ServerConfig, data: &DataDir, running: &mut Running) -> anyhow::Result<()> {
     let settings = HostConfig {
         id: config.host_id.clone(),
         region: config.region.clone(),

@@ -13,7 +13,8 @@ const QUIET: &str = "netlink_packet_route=error";
 /// Starts logging; `ROOST_LOG` wins over the file's level.
 pub fn init(config: &LogSection) -> anyhow::Result<()> {
     let level = std::env::var("ROOST_LOG").unwrap_or_else(|_| config.level.clone());
-    let filter = EnvFilter::try_new(format!("{QUIET},{level}")).with_context(|| format!("log.level \"{level}\""))?;
+    let filter =
+        EnvFilter::try_new(format!("{QUIET},{level}")).with_context(|| format!("log.level \"{level}\""))?;
     let builder = fmt().with_env_filter(filter).with_writer(stderr);
     match config.format {
         LogFormat::Human => builder.with_ansi(stderr().is_terminal()).init(),

@@ -23,7 +23,11 @@ impl Running {
     }
 
     /// Runs a part; its end, whatever the result, ends the server.
-    pub fn add(&mut self, name: &'static str, part: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+    pub fn add(
+        &mut self,
+        name: &'static str,
+        part: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
         let handle = self.tasks.spawn(part);
         self.names.insert(handle.id(), name);
     }

@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context as _;
-use roost_builder::{
-    BuildRequest, BuildSecret, Builder, Cache, Progress as BuildProgress, find_dockerfile,
-};
+use roost_builder::{BuildRequest, BuildSecret, Builder, Cache, Progress as BuildProgress, find_dockerfile};
 use roost_client::ApiClient;
 use roost_images::{
     Credentials,
@@ -28,7 +26,8 @@ pub async fn obtain(
 ) -> anyhow::Result<Option<String>> {
     if let Some(image) = args.image.as_ref().or(file.config.build.image.as_ref()) {
         let step = context.progress.step(format!("Looking up {image}"));
-        let resolved = api.resolve_image(image).await.or_next("roost deploy --image NAME, with a name that exists")?;
+        let resolved =
+            api.resolve_image(image).await.or_next("roost deploy --image NAME, with a name that exists")?;
         step.done(&resolved.image.to_string());
         return Ok(Some(resolved.image.to_string()));
     }
@@ -49,7 +48,9 @@ async fn build(args: &Args, file: &AppFile, layout: &Path, context: &Context) ->
     let builder = Builder::find().await?;
     let step = context.progress.step(format!("Building with {}", builder.kind.program()));
     let mut show = |progress| match progress {
-        BuildProgress::Step { number, total, instruction } => step.line(&format!("[{number}/{total}] {instruction}")),
+        BuildProgress::Step { number, total, instruction } => {
+            step.line(&format!("[{number}/{total}] {instruction}"))
+        }
         BuildProgress::Line(line) => step.at(&line),
     };
     let built = builder.build(&request, layout, &mut show).await;
@@ -82,7 +83,8 @@ fn build_request(args: &Args, file: &AppFile) -> anyhow::Result<BuildRequest> {
 
 fn pairs(option: &str, texts: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
     let pair = |text: &String| {
-        let (name, value) = text.split_once('=').with_context(|| format!("{option} is written NAME=VALUE"))?;
+        let (name, value) =
+            text.split_once('=').with_context(|| format!("{option} is written NAME=VALUE"))?;
         Ok((name.to_owned(), value.to_owned()))
     };
     texts.iter().map(pair).collect()

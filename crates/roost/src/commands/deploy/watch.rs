@@ -1,14 +1,12 @@
 //! Watching a deploy. The api carries it out; this process may be killed at any time.
 
-use roost_api_types::{Deploy, DeployAnswer, DeployEvent, DeployFailure, DeployStatus, DeployStep, StepState};
+use roost_api_types::{
+    Deploy, DeployAnswer, DeployEvent, DeployFailure, DeployStatus, DeployStep, StepState,
+};
 use roost_client::ApiClient;
 use roost_model::AppName;
 
-use crate::{
-    commands::context::Context,
-    failure::OrNext as _,
-    output::Progress,
-};
+use crate::{commands::context::Context, failure::OrNext as _, output::Progress};
 
 /// Shows what a call began, and watches it unless `detach`.
 pub async fn follow(
@@ -64,7 +62,9 @@ async fn watch(api: &ApiClient, deploy: &Deploy, context: &Context) -> anyhow::R
         match watch_once(api, deploy, &mut shown, &mut tries).await {
             Ok(Some(ended)) => return Ok(ended),
             Err(error) if error.code().is_some() || tries >= RECONNECTS => return Err(error.into()),
-            Ok(None) | Err(_) if tries >= RECONNECTS => anyhow::bail!("the server ended the watch again and again"),
+            Ok(None) | Err(_) if tries >= RECONNECTS => {
+                anyhow::bail!("the server ended the watch again and again")
+            }
             Ok(None) | Err(_) => {
                 tries += 1;
                 tokio::time::sleep(RECONNECT_AFTER).await;

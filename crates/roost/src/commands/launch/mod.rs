@@ -78,7 +78,9 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let config = configuration(&args, name.clone(), region, port);
     let file = args.path.join("fly.toml");
     fs::write(&file, config.to_toml()).with_context(|| format!("cannot write {}", file.display()))?;
-    context.progress.note(format!("wrote {} for the app {name}, which listens on port {port}", file.display()));
+    context
+        .progress
+        .note(format!("wrote {} for the app {name}, which listens on port {port}", file.display()));
 
     if args.now {
         return super::deploy::run(super::deploy::Args::of(file), context).await;
@@ -95,7 +97,8 @@ fn port(args: &Args, context: &Context) -> anyhow::Result<u16> {
         return Ok(USUAL_PORT);
     }
     let dockerfile = find_dockerfile(&args.path, args.dockerfile.as_deref().map(Path::new))?;
-    let text = fs::read_to_string(&dockerfile).with_context(|| format!("cannot read {}", dockerfile.display()))?;
+    let text =
+        fs::read_to_string(&dockerfile).with_context(|| format!("cannot read {}", dockerfile.display()))?;
     Ok(exposed_ports(&text).into_iter().next().unwrap_or_else(|| {
         context.progress.warn(format!(
             "{} has no EXPOSE; taking port {USUAL_PORT}. Change internal_port if the app listens elsewhere",

@@ -31,7 +31,8 @@ fn ids(machines: &[Machine]) -> String {
 
 /// The machines of an app, one a line; `status` shows it too.
 pub fn table(machines: &[Machine]) -> String {
-    let mut table = Table::new(["ID", "NAME", "GROUP", "STATE", "CHECKS", "REGION", "SIZE", "ADDRESS", "UPDATED"]);
+    let mut table =
+        Table::new(["ID", "NAME", "GROUP", "STATE", "CHECKS", "REGION", "SIZE", "ADDRESS", "UPDATED"]);
     for machine in machines {
         table.row([
             machine.id.to_string(),
