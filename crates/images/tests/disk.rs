@@ -62,8 +62,8 @@ os.setxattr("file-4000", "user.note", b"hello")
 os.setxattr("file-4032", "trusted.thing", b"\0\xff=\n")
 os.setxattr("file-4096", "user.big", b"a" * 3000)
 os.setxattr("file-4096", "user.empty", b"")
-os.setxattr("many", "user.dir", b"yes")'
-setcap cap_net_bind_service+ep file-8192
+os.setxattr("many", "user.dir", b"yes")
+os.setxattr("file-8192", "security.capability", bytes([1, 0, 0, 2, 0, 4] + [0] * 14))'
 touch -d @1.123456789 file-1 && touch -d @4000000000.5 file-31 && touch -d '1960-01-01 00:00:00.25 UTC' file-32 && touch -h -d @1000000000.000000001 link
 "#;
 
