@@ -61,10 +61,14 @@ async fn when_one_of_several_processes_ends_the_others_are_stopped_and_it_is_the
     let vm = Vm::boot().await;
     let mut guest = vm.connect(1, 0).await;
     let mut config = shell("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done");
-    config.processes.push(process("worker", "sleep 1; exit 3"));
+    let mut worker = process("worker", "test -t 1 && echo on a terminal; sleep 1; exit 3");
+    worker.tty = true;
+    config.processes.push(worker);
     guest.start(config).await;
-    let (lines, report) = guest.rest().await;
-    assert_eq!(lines, ["up", "bye"]);
+    let (mut lines, report) = guest.rest().await;
+    assert_eq!(lines.pop().as_deref(), Some("bye"));
+    lines.sort();
+    assert_eq!(lines, ["on a terminal", "up"]);
     assert_eq!((report.process.as_str(), report.code), ("worker", 3));
 }
 

@@ -22,7 +22,7 @@ grep Swap: /proc/meminfo; grep SwapTotal /proc/meminfo
 echo x > /dev/stdout
 echo again >> /etc/hosts || echo read-only
 mount -t tmpfs none /srv 2>/dev/null || echo may not mount
-nc -l -p 8080 -s 127.0.0.1 &
+nc -l 127.0.0.1 -p 8080 &
 sleep 1000";
 
 #[tokio::test]
@@ -74,17 +74,15 @@ async fn a_process_finds_what_docker_would_give_it_and_its_own_network() {
         pid: 0,
         command: "nc".into(),
     };
-    let listening = async {
-        loop {
-            let listeners = guest.client.listeners().await.unwrap();
-            if listeners.iter().any(|found| Listener { pid: 0, ..found.clone() } == expected && found.pid > 1)
-            {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let give_up = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let listeners = guest.client.listeners().await.unwrap();
+        if listeners.iter().any(|found| Listener { pid: 0, ..found.clone() } == expected && found.pid > 1) {
+            break;
         }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(10), listening).await.expect("nc does not listen");
+        assert!(tokio::time::Instant::now() < give_up, "nc does not listen: {listeners:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     let processes = guest.client.processes().await.unwrap();
     assert!(processes.iter().any(|process| process.command == "sleep 1000"), "{processes:?}");
 }
