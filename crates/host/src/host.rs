@@ -26,7 +26,7 @@ use crate::{
     janitor,
     job::Job,
     logs::Logs,
-    owner::{Handle, Owner, new_lease, with_nonce},
+    owner::{Handle, Origin, Owner, new_lease, with_nonce},
     place,
     record::{Place, Record},
     recovery,
@@ -167,7 +167,7 @@ impl Host {
         let shown = self.ctx.hub.publish(self.ctx.view(&record, &[]));
         let lease = record.lease.clone();
         let id = record.id.clone();
-        let handle = Owner::spawn(self.ctx.clone(), record, claim);
+        let handle = Owner::spawn(self.ctx.clone(), record, Origin::Made(claim));
         self.lock().insert(id, handle);
         with_nonce(shown, lease)
     }

@@ -10,7 +10,7 @@ use roost_netdev::NetError;
 
 use crate::{
     context::Context,
-    owner::{Handle, Owner},
+    owner::{Handle, Origin, Owner},
     place,
     record::Record,
 };
@@ -31,7 +31,7 @@ pub async fn prepare(ctx: &Arc<Context>, records: &[Record]) -> Result<(), NetEr
 /// An owner for each machine that is not gone for good.
 pub fn spawn_owners(ctx: &Arc<Context>, records: Vec<Record>) -> HashMap<MachineId, Handle> {
     let present = records.into_iter().filter(|record| record.state != MachineState::Destroyed);
-    present.map(|record| (record.id.clone(), Owner::spawn(ctx.clone(), record, None))).collect()
+    present.map(|record| (record.id.clone(), Owner::spawn(ctx.clone(), record, Origin::Found))).collect()
 }
 
 async fn remove_orphans(ctx: &Arc<Context>, records: &[Record]) {

@@ -44,6 +44,14 @@ use crate::{capacity::Claim, context::Context, record::Record, step::Step, store
 /// Commands that wait for one machine: more callers than ever mean well.
 const MAILBOX: usize = 64;
 
+/// Where a machine comes from.
+pub enum Origin {
+    /// Recorded a moment ago, with the capacity that its first boot needs.
+    Made(Option<Claim>),
+    /// In the database when the host began.
+    Found,
+}
+
 pub struct Owner {
     ctx: Arc<Context>,
     record: Record,
@@ -53,17 +61,20 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Starts the owner of a machine that was just recorded, or was found in the database.
-    pub fn spawn(ctx: Arc<Context>, record: Record, claim: Option<Claim>) -> Handle {
+    /// Starts the owner of a machine.
+    pub fn spawn(ctx: Arc<Context>, record: Record, origin: Origin) -> Handle {
         let (sender, mailbox) = mpsc::channel(MAILBOX);
         let handle = Handle::new(record.id.clone(), sender);
-        let owner = Self { ctx, record, checks: Vec::new(), activity: Activity::Idle, claim };
-        tokio::spawn(owner.run(mailbox));
+        let owner = Self { ctx, record, checks: Vec::new(), activity: Activity::Idle, claim: None };
+        tokio::spawn(owner.run(origin, mailbox));
         handle
     }
 
-    async fn run(mut self, mut mailbox: mpsc::Receiver<Command>) {
-        self.resume().await;
+    async fn run(mut self, origin: Origin, mut mailbox: mpsc::Receiver<Command>) {
+        match origin {
+            Origin::Made(claim) => self.begin(claim),
+            Origin::Found => self.resume().await,
+        }
         while self.record.state != MachineState::Destroyed {
             tokio::select! {
                 command = mailbox.recv() => match command {
@@ -73,6 +84,14 @@ impl Owner {
                 },
                 happened = self.activity.next() => self.proceed(happened).await,
             }
+        }
+    }
+
+    /// Nothing exists yet but the record.
+    fn begin(&mut self, claim: Option<Claim>) {
+        self.claim = claim;
+        if self.record.state == MachineState::Starting {
+            self.boot_now();
         }
     }
 

@@ -1,7 +1,6 @@
-//! Where an owner begins: with a machine just recorded, or with one that an earlier process left in
-//! any state whatever.
+//! Where an owner begins with a machine that an earlier process left, in any state whatever.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use roost_model::{Guest, MachineState};
 use tokio::time::Instant;
@@ -17,6 +16,10 @@ use crate::{
     guest::{Identity, Line},
     seams::Vm,
 };
+
+/// A machine is given up only if its VMM can not be found again in several tries.
+const ADOPT_TRIES: u32 = 3;
+const ADOPT_AGAIN: Duration = Duration::from_secs(1);
 
 impl Owner {
     pub(super) async fn resume(&mut self) {
@@ -61,13 +64,15 @@ impl Owner {
         if self.record.state == MachineState::Destroying || self.record.ended_boot == self.record.boot {
             return None;
         }
-        match self.ctx.parts.vmm.adopt(&self.ctx.jail(&self.record, guest)).await {
-            Ok(vm) => vm,
-            Err(error) => {
-                tracing::error!(machine = %self.record.id, %error, "VMM not adopted");
-                None
+        let jail = self.ctx.jail(&self.record, guest);
+        for _ in 0..ADOPT_TRIES {
+            match self.ctx.parts.vmm.adopt(&jail).await {
+                Ok(vm) => return vm,
+                Err(error) => tracing::error!(machine = %self.record.id, %error, "VMM not adopted"),
             }
+            tokio::time::sleep(ADOPT_AGAIN).await;
         }
+        None
     }
 
     /// Goes on with a guest that boots.
