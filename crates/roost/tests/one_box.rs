@@ -29,10 +29,9 @@ async fn a_machine_answers_with_its_own_kernel_and_id() -> Result<()> {
     .await;
 
     let id = machines[0]["id"].as_str().unwrap();
-    let id = machines[0]["id"].as_str().unwrap();
-    let said = server.run(["machine", "exec", id, "/app say hello", "--app", "hello"]).await?;
+    let said = server.run(["machine", "exec", "--app", "hello", id, "--", "/app", "say", "hello"]).await?;
     assert_eq!(said.trim(), "hello");
-    let output = server.output(["machine", "exec", id, "/app exit 3", "--app", "hello"]).await?;
+    let output = server.output(["machine", "exec", "--app", "hello", id, "--", "/app", "exit", "3"]).await?;
     assert_eq!(output.status.code(), Some(3));
     Ok(())
 }
@@ -79,9 +78,11 @@ async fn an_idle_machine_sleeps_and_one_request_wakes_it() -> Result<()> {
     let machines = server.json(&["machine", "list", "--app", "sleepy"]).await?;
     let id = machines[0]["id"].as_str().unwrap();
     let status = server.json(&["machine", "status", id, "--app", "sleepy"]).await?;
-    let starts = status["events"].as_array().unwrap().iter().filter(|e| {
-        e["type"] == "start" && e["source"] == "proxy"
-    });
+    let starts = status["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["type"] == "start" && e["source"] == "proxy");
     assert_eq!(starts.count(), 1, "20 waiters share one wake: {status:#}");
     Ok(())
 }
@@ -89,7 +90,7 @@ async fn an_idle_machine_sleeps_and_one_request_wakes_it() -> Result<()> {
 #[tokio::test(flavor = "current_thread")]
 async fn killing_the_server_stops_no_machine() -> Result<()> {
     netns::enter()?;
-    let mut server = server().await?;
+    let server = server().await?;
     let app = App::create(&server, "sturdy").await?;
     app.deploy(&testapp::image("one")?).await?;
     let before: serde_json::Value = serde_json::from_str(&app.get("/").await?)?;
@@ -124,7 +125,7 @@ async fn deploy_rollback_and_wake_fail_no_request_under_load() -> Result<()> {
     assert!(app.get("/").await?.contains("\"version\":\"two\""));
     server.run(["rollback", "--app", "busy"]).await?;
     assert!(app.get("/").await?.contains("\"version\":\"one\""));
-    server.run(["scale", "count", "2", "--app", "busy", "--yes"]).await?;
+    server.run(["scale", "count", "2", "--app", "busy"]).await?;
     let machines = server.json(&["machine", "list", "--app", "busy"]).await?;
     let id = machines[0]["id"].as_str().unwrap();
     server.run(["machine", "stop", id, "--app", "busy"]).await?;

@@ -8,6 +8,8 @@
 // GET /fill?MB     writes MB megabytes to /data.bin, answers with the result
 // POST /echo       the request's body
 //
+// With arguments it serves nothing: `say TEXT` prints the text, `exit CODE` exits.
+//
 // PORT (8080), LISTEN (0.0.0.0), VERSION, START_DELAY_MS, CRASH (exit code after one line on stderr).
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -145,7 +147,15 @@ static void stop(int signal) {
   _exit(0);
 }
 
-int main(void) {
+static int command(char **argv) {
+  if (!strcmp(argv[1], "say") && argv[2]) return puts(argv[2]) < 0;
+  if (!strcmp(argv[1], "exit") && argv[2]) return atoi(argv[2]);
+  fprintf(stderr, "unknown command\n");
+  return 2;
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1) return command(argv);
   setvbuf(stdout, NULL, _IOLBF, 0);
   signal(SIGINT, stop);
   signal(SIGTERM, stop);

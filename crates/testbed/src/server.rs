@@ -6,10 +6,12 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
+use roost_host_api::HostClient;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -38,7 +40,7 @@ pub struct Server {
     binary: PathBuf,
     folder: TempDir,
     options: ServerOptions,
-    child: Option<Child>,
+    child: Mutex<Option<Child>>,
 }
 
 impl Server {
@@ -46,7 +48,7 @@ impl Server {
     pub async fn start(binary: &Path, options: ServerOptions) -> Result<Self> {
         // Short, because sockets live below it.
         let folder = tempfile::Builder::new().prefix("rt-").rand_bytes(4).tempdir_in("/tmp")?;
-        let mut server = Self { binary: binary.to_owned(), folder, options, child: None };
+        let server = Self { binary: binary.to_owned(), folder, options, child: Mutex::new(None) };
         let config = format!("data_dir = {:?}\n{}", server.data_dir(), server.options.config);
         std::fs::write(server.config_path(), config)?;
         server.launch(&[])?;
@@ -64,76 +66,77 @@ impl Server {
     }
 
     /// `kill -9`; machines stay.
-    pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
+    pub fn kill(&self) {
+        if let Some(mut child) = self.child().take() {
             child.kill().expect("kill the server");
             child.wait().expect("reap the server");
         }
     }
 
     /// SIGTERM, and the exit status.
-    pub async fn terminate(&mut self) -> ExitStatus {
-        let child = self.child.as_ref().expect("the server runs");
-        let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    pub async fn terminate(&self) -> ExitStatus {
+        let pid = nix::unistd::Pid::from_raw(self.pid().expect("the server runs") as i32);
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("signal the server");
         self.ended(Duration::from_secs(60)).await
     }
 
     /// Waits for the process to end by itself.
-    pub async fn ended(&mut self, within: Duration) -> ExitStatus {
-        let child = self.child.as_mut().expect("the server runs");
-        let start = std::time::Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().expect("wait for the server") {
-                break status;
-            }
-            assert!(start.elapsed() < within, "the server did not end within {within:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        };
-        self.child = None;
+    pub async fn ended(&self, within: Duration) -> ExitStatus {
+        wait_until("the end of the server", within, async || self.exit_status()).await
+    }
+
+    /// The exit status of a server that ended by itself.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        let mut child = self.child();
+        let status = child.as_mut().expect("the server was started").try_wait().expect("wait for the server");
+        if status.is_some() {
+            *child = None;
+        }
         status
     }
 
+    fn child(&self) -> MutexGuard<'_, Option<Child>> {
+        self.child.lock().expect("no holder panics")
+    }
+
+    fn pid(&self) -> Option<u32> {
+        self.child().as_ref().map(Child::id)
+    }
+
     /// Starts the server again on the same data folder, without waiting for it.
-    pub fn launch(&mut self, env: &[(&str, &str)]) -> Result<()> {
-        assert!(self.child.is_none(), "the server runs already");
+    pub fn launch(&self, env: &[(&str, &str)]) -> Result<()> {
+        assert!(self.pid().is_none(), "the server runs already");
         let log = std::fs::File::options().create(true).append(true).open(self.log_path())?;
         let mut command = Command::new(&self.binary);
         command.arg("server").arg("--config").arg(self.config_path());
         command.envs(self.options.env.iter().map(|(k, v)| (k, v))).envs(env.iter().copied());
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        self.child = Some(command.spawn().with_context(|| format!("run {}", self.binary.display()))?);
+        *self.child() = Some(command.spawn().with_context(|| format!("run {}", self.binary.display()))?);
         Ok(())
     }
 
     /// Starts the server again and waits until its API answers.
-    pub async fn restart(&mut self) -> Result<()> {
+    pub async fn restart(&self) -> Result<()> {
         self.launch(&[])?;
         self.ready().await;
         Ok(())
     }
 
-    async fn ready(&mut self) {
-        let log = self.log_path();
-        let child = self.child.as_mut().expect("launched");
-        let status = self.binary.clone();
-        let data_dir = self.folder.path().join("d");
+    async fn ready(&self) {
         let start = std::time::Instant::now();
         loop {
-            let answer = Command::new(&status)
-                .args(["apps", "list", "--json"])
-                .env("ROOST_DATA_DIR", &data_dir)
-                .output()
-                .expect("run the command line");
+            let answer = self.roost(["apps", "list"]).output().expect("run the command line");
             if answer.status.success() {
                 return;
             }
-            let ended = child.try_wait().expect("wait for the server");
+            let ended = self.exit_status();
             assert!(
                 ended.is_none() && start.elapsed() < READY_TIMEOUT,
-                "the server is not ready ({ended:?}); the command line says {}\nits log:\n{}",
+                "the server is not ready ({ended:?}); the command line says {}
+its log:
+{}",
                 String::from_utf8_lossy(&answer.stderr),
-                std::fs::read_to_string(&log).unwrap_or_default(),
+                self.log(),
             );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -201,10 +204,16 @@ impl Server {
 
     /// Resident memory of the server's process, in KiB.
     pub fn resident_kib(&self) -> Result<u64> {
-        let pid = self.child.as_ref().context("the server runs")?.id();
+        let pid = self.pid().context("the server runs")?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let line = status.lines().find(|l| l.starts_with("VmRSS:")).context("VmRSS")?;
         Ok(line.split_whitespace().nth(1).context("a number")?.parse()?)
+    }
+
+    /// A machine's IPv4 address, by which its own host reaches it.
+    pub async fn machine_ipv4(&self, machine: &str) -> Result<std::net::Ipv4Addr> {
+        let host = HostClient::unix(self.data_dir().join("run/host.sock"));
+        Ok(host.machine(&machine.parse()?).await?.ipv4)
     }
 
     /// The command line of a machine's VMM.
@@ -212,6 +221,12 @@ impl Server {
         let pid = leftovers::processes_of(&self.data_dir(), machine).into_iter().next()?;
         let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         Some(bytes.split(|b| *b == 0).map(|a| String::from_utf8_lossy(a).into_owned()).collect())
+    }
+
+    /// A GET of the API, with the admin token; the answer's body.
+    pub async fn api_get(&self, path: &str) -> Result<String> {
+        let token = std::fs::read_to_string(self.data_dir().join("admin-token"))?;
+        crate::load::get_authorized(API, path, token.trim()).await
     }
 
     /// A call of the API, with the admin token; the answer's body.
