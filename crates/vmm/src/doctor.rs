@@ -56,7 +56,14 @@ fn kvm() -> Finding {
     let fix =
         "modprobe kvm_intel || modprobe kvm_amd; without KVM machines are emulated, which works but is slow";
     match probe::kvm_device() {
-        Ok(()) => Finding::found("kvm", "/dev/kvm opens; a trial boot at the server's start decides"),
+        Ok(()) if probe::has_hardware_virtualisation() => {
+            Finding::found("kvm", "/dev/kvm opens; a trial boot at the server's start decides")
+        }
+        Ok(()) => {
+            let detail =
+                "/dev/kvm opens, but the processor offers no vmx or svm: ordinary kernels will not boot";
+            Finding::not("kvm", FindingState::Broken, detail, "use a host with hardware virtualisation")
+        }
         Err(reason) if Path::new("/dev/kvm").exists() => {
             Finding::not("kvm", FindingState::Broken, reason, fix)
         }

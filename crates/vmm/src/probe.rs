@@ -36,17 +36,17 @@ struct Memory {
     verdict: Verdict,
 }
 
-/// Reasons why KVM cannot work that cost nothing to find.
+/// The least that KVM needs, at no cost. That it opens proves nothing.
 pub(crate) fn kvm_device() -> Result<(), String> {
-    File::options().read(true).write(true).open("/dev/kvm").map_err(|e| format!("/dev/kvm: {e}"))?;
+    File::options().read(true).write(true).open("/dev/kvm").map(drop).map_err(|e| format!("/dev/kvm: {e}"))
+}
+
+/// The processor offers what ordinary kernels need under KVM; without it what is behind `/dev/kvm` runs
+/// only kernels made for it.
+pub(crate) fn has_hardware_virtualisation() -> bool {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let flags = cpu.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
-    // Without them, what is behind /dev/kvm runs only kernels made for it.
-    if flags.split_whitespace().any(|flag| flag == "vmx" || flag == "svm") {
-        Ok(())
-    } else {
-        Err("the processor offers no hardware virtualisation (vmx, svm)".into())
-    }
+    flags.split_whitespace().any(|flag| flag == "vmx" || flag == "svm")
 }
 
 /// Boots a machine up to the guest's agent, once.
@@ -90,7 +90,7 @@ async fn try_boot(driver: &Driver, boot: &BootFiles, state_dir: &Path) -> Result
     let guest = Guest::default();
     let spec = VmSpec {
         jail: JailSpec {
-            dir: state_dir.join("probe"),
+            dir: state_dir.join(format!("probe-{machine}")),
             uid: PROBE_ID,
             gid: PROBE_ID,
             cgroup: format!("roost-probe/{machine}"),
@@ -111,4 +111,32 @@ async fn try_boot(driver: &Driver, boot: &BootFiles, state_dir: &Path) -> Result
     let result = booted.await.unwrap_or(Err(VmmError::NoAnswer { after: TIME_LIMIT }));
     driver.remove(&spec.jail).await?;
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(host_boot: &str, verdict: Verdict) -> Memory {
+        let text = str::to_owned;
+        Memory {
+            driver: text("qemu (kvm)"),
+            program: text("qemu"),
+            kernel: text("kernel"),
+            host_boot: text(host_boot),
+            verdict,
+        }
+    }
+
+    #[test]
+    fn a_verdict_holds_until_something_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("probe.json");
+        let fails = Verdict::Fails("it hangs".into());
+        fs::write(&file, serde_json::to_vec(&memory("today", fails.clone())).unwrap()).unwrap();
+        assert_eq!(recall(&file, &memory("today", Verdict::Works)), Some(fails));
+        assert_eq!(recall(&file, &memory("tomorrow", Verdict::Works)), None);
+        fs::write(&file, "not json").unwrap();
+        assert_eq!(recall(&file, &memory("today", Verdict::Works)), None);
+    }
 }

@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     BootFiles, Driver, DriverChoice, VmmConfig, VmmError,
+    error::Context,
     firecracker::Firecracker,
     probe::{self, Verdict},
     programs,
@@ -15,6 +16,7 @@ pub(crate) async fn select(
     boot: &BootFiles,
     state_dir: &Path,
 ) -> Result<(Driver, String), VmmError> {
+    std::fs::create_dir_all(state_dir).context(|| format!("making {}", state_dir.display()))?;
     let candidates = Candidates { config, boot, state_dir };
     match config.driver {
         DriverChoice::Auto => candidates.best().await,

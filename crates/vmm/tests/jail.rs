@@ -1,6 +1,6 @@
 //! What a VMM can see and do, looked at from inside its jail.
 
-#[allow(dead_code, reason = "each file of tests uses its part")]
+#[allow(dead_code, unused_imports, reason = "each file of tests uses its part")]
 mod support;
 
 use std::{
@@ -49,7 +49,7 @@ async fn a_vmm_has_no_rights_and_sees_nothing_of_others() {
         assert!(secrets.iter().all(|path| !path.exists()));
         for folder in ["/", "/boot", "/dev", "/firmware"] {
             let error = File::create(Path::new(folder).join("new")).unwrap_err();
-            assert_eq!(error.raw_os_error(), Some(libc_erofs()), "{folder}");
+            assert_eq!(error.raw_os_error(), Some(nix::libc::EROFS), "{folder}");
         }
         let kill = |pid: u32| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), None);
         assert_eq!(kill(pids[1]), Ok(()), "this is the second machine's user");
@@ -122,9 +122,4 @@ fn become_user(uid: u32) {
         assert_eq!(nix::libc::syscall(nix::libc::SYS_setresgid, uid, uid, uid), 0);
         assert_eq!(nix::libc::syscall(nix::libc::SYS_setresuid, uid, uid, uid), 0);
     }
-}
-
-/// A file system that cannot be written.
-fn libc_erofs() -> i32 {
-    nix::libc::EROFS
 }

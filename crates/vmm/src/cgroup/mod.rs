@@ -28,6 +28,10 @@ const REMOVE_PAUSE: Duration = Duration::from_millis(5);
 /// Looks until a group that stays busy is an error: 2 s in all.
 const REMOVE_ATTEMPTS: u32 = 400;
 
+/// All machines together against each other service of the host (100 by default): a host is there for its
+/// machines, but its agent and edge must not starve under busy ones.
+const MACHINES_WEIGHT: u64 = 500;
+
 /// Against a parent group that vanishes in between.
 const MAKE_ATTEMPTS: u32 = 3;
 
@@ -59,10 +63,24 @@ impl Cgroup {
             made = made.or_else(|_| self.hierarchies.make(&self.path));
         }
         made.context(|| format!("making cgroup {}", self.path.display()))?;
+        self.weigh_parents().context(|| format!("weighing the parents of cgroup {}", self.path.display()))?;
         for controller in Controller::ALL {
             self.limit(controller, limits).context(|| format!("setting the {} limit", controller.name()))?;
         }
         Ok(())
+    }
+
+    /// The groups above this one hold all machines of the host.
+    fn weigh_parents(&self) -> io::Result<()> {
+        let root = self.hierarchies.root(Controller::Cpu);
+        let parents = self.path.ancestors().skip(1).filter(|parent| *parent != Path::new(""));
+        let (key, weight) = match self.hierarchies.version(Controller::Cpu) {
+            Version::V1 => ("cpu.shares", v1_shares(MACHINES_WEIGHT)),
+            Version::V2 => ("cpu.weight", MACHINES_WEIGHT),
+        };
+        parents
+            .map(|parent| root.join(parent).join(key))
+            .try_for_each(|file| fs::write(file, weight.to_string()))
     }
 
     fn limit(&self, controller: Controller, limits: &Limits) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{MetadataExt, chown},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -64,6 +64,7 @@ impl Chroot {
         }
         if !disk.read_only {
             // The machine's own; nobody else's user comes near it.
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).context(doing)?;
             return chown(&target, Some(uid), Some(gid)).context(doing);
         }
         let readable = fs::metadata(&target).context(doing)?.mode() & 0o004 != 0;

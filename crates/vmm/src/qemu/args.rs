@@ -95,7 +95,8 @@ impl Arguments<'_> {
     }
 
     fn machine(&self) -> String {
-        let acpi = if self.cmdline_devices { "off" } else { "on" };
-        format!("microvm,acpi={acpi},pit=off,pic=off,rtc=on,isa-serial=on")
+        // With ACPI the kernel needs neither of the two old controllers, and starts quicker without.
+        let platform = if self.cmdline_devices { "acpi=off" } else { "acpi=on,pit=off,pic=off" };
+        format!("microvm,{platform},rtc=on,isa-serial=on")
     }
 }

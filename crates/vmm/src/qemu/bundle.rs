@@ -9,6 +9,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use sha2::{Digest, Sha256};
@@ -44,6 +45,8 @@ pub(crate) struct Bundle {
 impl Bundle {
     /// The tree for this program, made in `dir` unless it is there; older ones are removed.
     pub fn prepare(program: &Path, dir: &Path) -> Result<Self, VmmError> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("qemu-{}", fingerprint(program)?);
         let root = dir.join(&name);
         if !root.is_dir() {

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     os::fd::{AsRawFd, OwnedFd, RawFd},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -99,10 +99,14 @@ fn listen(path: &Path) -> Result<std::os::unix::net::UnixListener, VmmError> {
     socket::listen(path).context(|| format!("listening on {}", path.display()))
 }
 
+/// A disk that can be written is one machine's own: whoever made it, from now on only root opens it.
 fn open_disk(disk: &Disk) -> Result<File, VmmError> {
-    let mut options = File::options();
-    options.read(true).write(!disk.read_only);
-    options.open(&disk.path).context(|| format!("opening disk {}", disk.path.display()))
+    let doing = || format!("opening disk {}", disk.path.display());
+    let file = File::options().read(true).write(!disk.read_only).open(&disk.path).context(doing)?;
+    if !disk.read_only {
+        file.set_permissions(fs::Permissions::from_mode(0o600)).context(doing)?;
+    }
+    Ok(file)
 }
 
 fn disk_argument<'a>((disk, file): (&'a Disk, &File)) -> DiskArgument<'a> {
