@@ -1,9 +1,9 @@
 //! `roost doctor`: what this box has and lacks, and what to type to get it.
 
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use roost_builder::Builder;
-use roost_vmm::FindingState;
+use roost_vmm::{DriverChoice, FindingState};
 use serde::Serialize;
 
 use super::context::Context;
@@ -36,7 +36,7 @@ struct Finding {
 #[serde(rename_all = "lowercase")]
 enum State {
     Found,
-    /// Wanted for some commands only.
+    /// Machines run without it.
     Absent,
     Missing,
     Broken,
@@ -44,9 +44,9 @@ enum State {
 
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = config::load(args.config.as_deref())?;
-    let mut findings: Vec<Finding> = roost_vmm::inspect(&config.vmm).into_iter().map(Finding::from).collect();
-    findings.push(program("nft", "apt-get install nftables"));
-    findings.push(program("mkfs.ext4", "apt-get install e2fsprogs"));
+    let inspected = roost_vmm::inspect(&config.vmm).into_iter();
+    let mut findings: Vec<Finding> =
+        inspected.map(|finding| Finding::of(finding, config.vmm.driver)).collect();
     findings.push(builder().await);
     findings.push(server(context).await);
     context.output.result(&findings, |findings| findings.iter().map(Finding::text).collect())?;
@@ -54,18 +54,21 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-impl From<roost_vmm::Finding> for Finding {
-    fn from(finding: roost_vmm::Finding) -> Self {
+/// What makes machines faster; they run without.
+const FASTER: [&str; 3] = ["kvm", "firecracker", "jailer"];
+
+impl Finding {
+    fn of(finding: roost_vmm::Finding, driver: DriverChoice) -> Self {
+        let optional = FASTER.contains(&finding.what.as_str()) && driver != DriverChoice::Firecracker;
         let state = match finding.state {
             FindingState::Found => State::Found,
+            FindingState::Missing | FindingState::Broken if optional => State::Absent,
             FindingState::Missing => State::Missing,
             FindingState::Broken => State::Broken,
         };
         Self { what: finding.what, state, detail: finding.detail, fix: finding.fix }
     }
-}
 
-impl Finding {
     fn text(&self) -> String {
         let sign = match self.state {
             State::Found => "✓",
@@ -75,30 +78,6 @@ impl Finding {
         let fix = self.fix.as_ref().map_or(String::new(), |fix| format!("    next: {fix}\n"));
         format!("{sign} {}: {}\n{fix}", self.what, self.detail)
     }
-}
-
-fn program(name: &str, fix: &str) -> Finding {
-    match which(name) {
-        Some(path) => Finding {
-            what: name.to_owned(),
-            state: State::Found,
-            detail: path.display().to_string(),
-            fix: None,
-        },
-        None => Finding {
-            what: name.to_owned(),
-            state: State::Missing,
-            detail: "not installed".to_owned(),
-            fix: Some(fix.to_owned()),
-        },
-    }
-}
-
-/// Administrators' programs are looked for even when PATH leaves their folders out.
-fn which(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 async fn builder() -> Finding {

@@ -107,9 +107,11 @@ impl Shown {
             DeployEvent::Status { status: DeployStatus::Returning } => {
                 self.progress.note("returning to the last good release");
             }
-            DeployEvent::Failure { failure } => self.progress.note(explain(&failure)),
+            DeployEvent::Failure { failure } if !failure.log.is_empty() => {
+                self.progress.note(last_lines(&failure));
+            }
             DeployEvent::Warning { message } => self.progress.warn(message),
-            DeployEvent::Status { .. } | DeployEvent::Finished { .. } => {}
+            DeployEvent::Status { .. } | DeployEvent::Failure { .. } | DeployEvent::Finished { .. } => {}
         }
     }
 
@@ -129,13 +131,11 @@ impl Shown {
     }
 }
 
-fn explain(failure: &DeployFailure) -> String {
-    let mut text = failure.message.clone();
-    for line in &failure.log {
-        text.push_str("\n    ");
-        text.push_str(line);
-    }
-    text
+/// The machine's last words; why the deploy failed is said at the end.
+fn last_lines(failure: &DeployFailure) -> String {
+    let machine = failure.machine.as_ref().map_or_else(|| "the machine".to_owned(), ToString::to_string);
+    let lines = failure.log.iter().map(|line| format!("\n    {line}"));
+    format!("the last lines of {machine}:{}", lines.collect::<String>())
 }
 
 fn verdict(deploy: &Deploy) -> anyhow::Result<()> {
