@@ -54,9 +54,8 @@ async fn dial(target: &Target) -> Result<TcpStream, String> {
     let port = target.plan.port;
     let [first, second] = target.addresses.map(|address| SocketAddr::new(address, port));
     let share: Duration = target.plan.timeout / FIRST_ADDRESS_SHARE;
-    match timeout(share, TcpStream::connect(first)).await {
-        Ok(Ok(stream)) => return Ok(stream),
-        Ok(Err(_)) | Err(_) => {}
+    if let Ok(Ok(stream)) = timeout(share, TcpStream::connect(first)).await {
+        return Ok(stream);
     }
     TcpStream::connect(second).await.map_err(|error| {
         format!("nothing answers on port {port}: {error}; does the app listen on 0.0.0.0 or [::]?")
