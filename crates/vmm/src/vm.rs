@@ -156,8 +156,10 @@ impl Vm {
             self.0.guest.connect().await
         };
         tokio::select! {
-            stream = connect => stream,
+            // The end first: a refused connection is only its consequence.
+            biased;
             _ = self.wait_exit() => Err(VmmError::Ended),
+            stream = connect => stream,
         }
     }
 
