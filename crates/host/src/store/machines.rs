@@ -3,7 +3,7 @@
 use roost_model::{AppName, MachineId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, Survives};
 use crate::{
     record::{Place, Record},
     step::Step,
@@ -23,7 +23,7 @@ pub enum NewMachine {
 impl Store {
     /// Every machine, destroyed ones included.
     pub async fn machines(&self) -> Result<Vec<Record>, StoreError> {
-        self.run(|db| {
+        self.run(Survives::PowerLoss, |db| {
             let mut statement = db.prepare("SELECT record FROM machines ORDER BY id")?;
             let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
             rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect()
@@ -41,7 +41,7 @@ impl Store {
         name: String,
         build: impl FnOnce(Place) -> Record + Send + 'static,
     ) -> Result<NewMachine, StoreError> {
-        let made = self.run(move |db| {
+        let made = self.run(Survives::PowerLoss, move |db| {
             let found = "SELECT 1 FROM machines WHERE id = ?1";
             if db.query_row(found, [id.as_str()], |_| Ok(())).optional()?.is_some() {
                 return Ok(NewMachine::Exists);
@@ -89,7 +89,7 @@ impl Store {
     /// Records a step that changes nothing else of the record.
     pub async fn record_step(&self, id: &MachineId, step: Step) -> Result<(), StoreError> {
         let id = id.clone();
-        self.run(move |db| {
+        self.run(Survives::Crash, move |db| {
             db.execute("UPDATE machines SET step = ?2 WHERE id = ?1", [id.as_str(), step.name()])?;
             Ok(())
         })
@@ -101,7 +101,7 @@ impl Store {
     /// The step that was recorded last.
     pub async fn last_step(&self, id: &MachineId) -> Result<Option<Step>, StoreError> {
         let id = id.clone();
-        self.run(move |db| {
+        self.run(Survives::Crash, move |db| {
             let step = "SELECT step FROM machines WHERE id = ?1";
             let name: Option<String> = db.query_row(step, [id.as_str()], |row| row.get(0)).optional()?;
             Ok(name.and_then(|name| name.parse().ok()))
@@ -112,7 +112,7 @@ impl Store {
     /// Saves a destroyed machine, and frees its name and slot for others.
     pub async fn bury(&self, record: &Record) -> Result<(), StoreError> {
         let (id, json) = (record.id.clone(), serde_json::to_string(record)?);
-        self.run(move |db| {
+        self.run(Survives::PowerLoss, move |db| {
             db.execute(
                 "UPDATE machines SET name = NULL, slot = NULL, step = ?2, record = ?3 WHERE id = ?1",
                 [id.as_str(), Step::Destroyed.name(), &json],
@@ -127,7 +127,7 @@ impl Store {
     /// Drops the record of a destroyed machine.
     pub async fn forget(&self, id: &MachineId) -> Result<(), StoreError> {
         let id = id.clone();
-        self.run(move |db| {
+        self.run(Survives::PowerLoss, move |db| {
             db.execute("DELETE FROM machines WHERE id = ?1", [id.as_str()])?;
             Ok(())
         })
@@ -137,7 +137,7 @@ impl Store {
     async fn write(&self, record: &Record, step: Option<Step>) -> Result<(), StoreError> {
         let (id, json) = (record.id.clone(), serde_json::to_string(record)?);
         let name = record.name.clone();
-        self.run(move |db| {
+        self.run(Survives::PowerLoss, move |db| {
             let save = "UPDATE machines SET name = ?2, step = coalesce(?3, step), record = ?4 WHERE id = ?1";
             db.execute(save, params![id.as_str(), name, step.map(Step::name), json])?;
             Ok(())
