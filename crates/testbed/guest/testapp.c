@@ -60,13 +60,15 @@ static int answer_text(int fd, const char *format, ...) {
 static int fill(int fd, long megabytes) {
   static char block[1 << 20];
   int out = open("/data.bin", O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  for (long i = 0; i < megabytes; i++) {
-    if (write(out, block, sizeof block) != (ssize_t)sizeof block) {
+  for (long left = megabytes << 20; left > 0;) {
+    ssize_t n = write(out, block, left < (long)sizeof block ? (size_t)left : sizeof block);
+    if (n < 0) {
       int error = errno;
       close(out);
       unlink("/data.bin");
-      return answer_text(fd, "failed after %ld MB: %s\n", i, strerror(error));
+      return answer_text(fd, "failed after %ld MB: %s\n", megabytes - (left >> 20), strerror(error));
     }
+    left -= n;
   }
   fsync(out);
   close(out);

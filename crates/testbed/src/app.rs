@@ -29,6 +29,10 @@ impl<'a> App<'a> {
         Ok(Self { server, name: name.to_owned(), folder: tempfile::tempdir()? })
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The name that the edge knows the app by.
     pub fn host(&self) -> String {
         format!("{}.roost.localhost", self.name)

@@ -122,7 +122,8 @@ impl Server {
         Ok(())
     }
 
-    async fn ready(&self) {
+    /// Waits until the API answers.
+    pub async fn ready(&self) {
         let start = std::time::Instant::now();
         loop {
             let answer = self.roost(["apps", "list"]).output().expect("run the command line");

@@ -28,11 +28,23 @@ pub fn binary() -> Result<&'static [u8]> {
 
 /// An image of the test app that answers with `version`.
 pub fn image(version: &str) -> Result<OciImage> {
+    image_with(&[("VERSION", version)])
+}
+
+/// An image that says why and exits with code 3 at once.
+pub fn crashing_image() -> Result<OciImage> {
+    image_with(&[("CRASH", "3")])
+}
+
+/// An image with these variables, which the app's source explains.
+pub fn image_with(env: &[(&str, &str)]) -> Result<OciImage> {
+    let env = env.iter().map(|(name, value)| format!("{name}={value}"));
+    let env: Vec<String> = ["PATH=/".to_owned()].into_iter().chain(env).collect();
     OciImage::new()
         .file("app", 0o755, binary()?)
         .directory("tmp", 0o1777)
         .config("Entrypoint", serde_json::json!(["/app"]))
-        .config("Env", serde_json::json!(["PATH=/", format!("VERSION={version}")]))
+        .config("Env", serde_json::json!(env))
         .config("ExposedPorts", serde_json::json!({"8080/tcp": {}}))
         .build()
 }
