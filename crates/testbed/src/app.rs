@@ -10,10 +10,7 @@ use roost_images::{
 use roost_model::ImageRef;
 use tempfile::TempDir;
 
-use crate::{
-    OciImage, load,
-    server::{API, EDGE, Server},
-};
+use crate::{OciImage, Server, load};
 
 /// An app that the server knows; it goes with the server.
 pub struct App<'a> {
@@ -45,7 +42,7 @@ impl<'a> App<'a> {
 
     /// Pushes an image to the platform's registry; gives its reference, pinned.
     pub async fn push(&self, image: &OciImage) -> Result<String> {
-        let target: ImageRef = format!("{API}/{}:test", self.name).parse()?;
+        let target: ImageRef = format!("{}/{}:test", self.server.api(), self.name).parse()?;
         let token = std::fs::read_to_string(self.server.data_dir().join("admin-token"))?;
         let credentials = Some(Credentials::Token { token: token.trim().to_owned() });
         let options = PushOptions { credentials, ..PushOptions::default() };
@@ -80,7 +77,7 @@ impl<'a> App<'a> {
 
     /// One request through the edge; the body of a successful answer.
     pub async fn get(&self, path: &str) -> Result<String> {
-        load::get(EDGE, &self.host(), path).await
+        load::get(self.server.edge(), &self.host(), path).await
     }
 
     /// The app's machines, as `machine list --json` shows them.

@@ -5,6 +5,7 @@
 //! stands for it, also when the test panics.
 
 pub mod app;
+pub mod base_images;
 pub mod leftovers;
 pub mod load;
 pub mod netns;
@@ -14,6 +15,7 @@ pub mod testapp;
 pub mod wait;
 
 pub use app::App;
+pub use base_images::BaseImages;
 pub use load::{Load, LoadReport};
 pub use oci::OciImage;
 pub use server::{Server, ServerOptions};

@@ -17,22 +17,30 @@ use tempfile::TempDir;
 
 use crate::{leftovers, wait_until};
 
-/// Where a server's edge listens.
+/// Where a server's edge listens unless told otherwise.
 pub const EDGE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
 
-/// Where a server's api listens.
+/// Where a server's api listens unless told otherwise.
 pub const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4280);
 
 /// From the start of the process to its first answer, on a busy machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How a server is started.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ServerOptions {
+    pub api: SocketAddr,
+    pub edge: SocketAddr,
     /// Further lines of the configuration file.
     pub config: String,
     /// Further environment variables.
     pub env: Vec<(String, String)>,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self { api: API, edge: EDGE, config: String::new(), env: Vec::new() }
+    }
 }
 
 /// A running (or killed) server. Dropping it ends the server and every VM that it left.
@@ -49,11 +57,25 @@ impl Server {
         // Short, because sockets live below it.
         let folder = tempfile::Builder::new().prefix("rt-").rand_bytes(4).tempdir_in("/tmp")?;
         let server = Self { binary: binary.to_owned(), folder, options, child: Mutex::new(None) };
-        let config = format!("data_dir = {:?}\n{}", server.data_dir(), server.options.config);
+        let ServerOptions { api, edge, config, .. } = &server.options;
+        let config = format!(
+            "data_dir = {:?}\napi.listen = \"{api}\"\nedge.http = [\"{edge}\"]\n{config}",
+            server.data_dir()
+        );
         std::fs::write(server.config_path(), config)?;
         server.launch(&[])?;
         server.ready().await;
         Ok(server)
+    }
+
+    /// Where the api listens.
+    pub fn api(&self) -> SocketAddr {
+        self.options.api
+    }
+
+    /// Where the edge listens.
+    pub fn edge(&self) -> SocketAddr {
+        self.options.edge
     }
 
     pub fn data_dir(&self) -> PathBuf {
@@ -227,13 +249,13 @@ its log:
     /// A GET of the API, with the admin token; the answer's body.
     pub async fn api_get(&self, path: &str) -> Result<String> {
         let token = std::fs::read_to_string(self.data_dir().join("admin-token"))?;
-        crate::load::get_authorized(API, path, token.trim()).await
+        crate::load::get_authorized(self.api(), path, token.trim()).await
     }
 
     /// A call of the API, with the admin token; the answer's body.
     pub async fn post(&self, path: &str, body: &Value) -> Result<String> {
         let token = std::fs::read_to_string(self.data_dir().join("admin-token"))?;
-        crate::load::post(API, path, token.trim(), &body.to_string()).await
+        crate::load::post(self.api(), path, token.trim(), &body.to_string()).await
     }
 
     /// Processes, cgroups, links and files that machines of this server left, in words.
