@@ -47,7 +47,8 @@ pub enum DeployKind {
 #[serde(rename_all = "snake_case")]
 pub enum DeployStatus {
     Running,
-    /// A step failed; the last good release is being brought back.
+    /// A step failed; the last good release is being brought back, or if there is none, what the deploy
+    /// made is being removed.
     Returning,
     Succeeded,
     Failed,

@@ -77,6 +77,7 @@ async fn an_app_that_listens_elsewhere_is_told_where() {
     assert_eq!(failure.code, FailureCode::Unhealthy);
     assert!(failure.message.contains("127.0.0.1:3000 (app)"), "{}", failure.message);
     assert!(failure.message.contains("8080"), "{}", failure.message);
+    assert!(platform.host.machines().is_empty(), "a first release that fails leaves no machine");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,7 @@ pub struct DeployRecord {
     pub last_good: Option<u64>,
     pub status: DeployStatus,
     pub rollout: RolloutRecord,
-    /// The way back to `last_good`, once a step failed.
+    /// The way back to `last_good`, or to no machines if there is none, once a step failed.
     #[serde(default)]
     pub return_rollout: Option<RolloutRecord>,
     #[serde(default)]

@@ -61,7 +61,8 @@ pub fn of_exit(machine: &Machine, exit: &ExitEvent, reason: Option<&str>) -> Dep
     } else {
         format!("exited with code {}", exit.exit_code)
     };
-    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let more = reason.filter(|reason| !reason.contains(&how));
+    let reason = more.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let message = format!("the app in machine {} {how}{reason}", machine.id);
     failure(FailureCode::MachineExited, &machine.id, message)
 }

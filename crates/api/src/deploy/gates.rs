@@ -39,7 +39,11 @@ pub async fn started(work: &Work, id: &MachineId) -> Result<(), Stop> {
         match work.call(|| work.host.wait(id, MachineState::Started, None, LOOK)).await {
             Ok(_) => return Ok(()),
             Err(error) if error.code() == Some(HostCode::Timeout) => {}
-            Err(error) => return Err(of_host(id, "started", &error).into()),
+            // What became of the machine says more than that it will not be started.
+            Err(error) => match look(work, id).await? {
+                Life::Ended => return Ok(()),
+                Life::Going(_) => return Err(of_host(id, "started", &error).into()),
+            },
         }
         if let Life::Ended = look(work, id).await? {
             return Ok(());

@@ -1,12 +1,12 @@
 //! One deploy from its ownership to its end, and the search for deploys that nobody executes.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use roost_api_types::{DeployFailure, DeployKind, DeployStatus, StepState};
 use roost_directory::{Compare, Op, Txn};
 use roost_model::{AppName, MachineId};
-use roost_planner::plan;
+use roost_planner::{Desired, plan};
 use roost_records::{AppRecord, DeployLock, DeployRecord, RolloutRecord, Stored, key};
 
 use super::{
@@ -129,7 +129,8 @@ impl Running<'_> {
         execute(&work.map_err(|e| Stop::internal(e.message))?, rollout).await
     }
 
-    /// Returns to the last good release, if there is one that is another.
+    /// Returns to the last good release, if there is one that is another. A first release that fails is
+    /// taken away: its machines serve nobody, and would start again and again.
     async fn after_failure(
         &self,
         deploy: DeployRecord,
@@ -139,6 +140,7 @@ impl Running<'_> {
         tracing::warn!(app = %self.app.name, ?code, ?machine, reason = message, "deploy failed");
         let back = match deploy.last_good.filter(|version| *version != deploy.release) {
             Some(version) => Some(self.plan_back(version, &deploy).await?),
+            None if deploy.last_good.is_none() => Some(self.plan_away(&deploy).await?),
             None => None,
         };
         let record = move |deploy: &mut DeployRecord| {
@@ -172,15 +174,27 @@ impl Running<'_> {
         Ok(RolloutRecord::new(desired, plan))
     }
 
+    /// A plan to no machines at all.
+    async fn plan_away(&self, deploy: &DeployRecord) -> std::result::Result<RolloutRecord, Stop> {
+        let observed = observe(self.api, &self.app.name).await.map_err(|e| Stop::internal(e.message))?;
+        let desired = Desired { groups: BTreeMap::new(), ..deploy.rollout.desired.clone() };
+        let plan = plan(&desired, &observed, MachineId::generate);
+        Ok(RolloutRecord::new(desired, plan))
+    }
+
     async fn way_back(&self, deploy: DeployRecord) -> std::result::Result<DeployRecord, Stop> {
-        let (Some(version), Some(rollout)) = (deploy.last_good, &deploy.return_rollout) else {
+        let Some(rollout) = &deploy.return_rollout else {
             return self.journal.write(|deploy| deploy.status = DeployStatus::Failed).await;
         };
+        let (version, end, fault) = match deploy.last_good {
+            Some(good) => (good, DeployStatus::Returned, "could not be brought back"),
+            None => (deploy.release, DeployStatus::Failed, "could not be taken away"),
+        };
         match self.roll_out(version, rollout).await {
-            Ok(()) => self.journal.write(|deploy| deploy.status = DeployStatus::Returned).await,
+            Ok(()) => self.journal.write(move |deploy| deploy.status = end).await,
             Err(Stop::Lost) => Err(Stop::Lost),
             Err(Stop::Failed(failure)) => {
-                let warning = format!("release v{version} could not be brought back: {}", failure.message);
+                let warning = format!("release v{version} {fault}: {}", failure.message);
                 let record = move |deploy: &mut DeployRecord| {
                     if let Some(rollout) = &mut deploy.return_rollout {
                         skip_rest(rollout);

@@ -105,7 +105,7 @@ impl Shown {
             }
             DeployEvent::Step { index, step } => self.step(index, &step),
             DeployEvent::Status { status: DeployStatus::Returning } => {
-                self.progress.note("returning to the last good release");
+                self.progress.note("taking the release back");
             }
             DeployEvent::Failure { failure } if !failure.log.is_empty() => {
                 self.progress.note(last_lines(&failure));
