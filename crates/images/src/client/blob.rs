@@ -101,7 +101,9 @@ impl RegistryClient {
             if fruitless == MAX_FRUITLESS || connections == MAX_CONNECTIONS {
                 let (received, size) = (download.received, download.descriptor.size);
                 let registry = failure.endpoint.host.clone();
-                let reason = format!("the transfer keeps breaking off; {received} of {size} bytes arrived");
+                let reason = format!(
+                    "the transfer keeps breaking off; {received} of {size} bytes arrived, and the next try goes on from there"
+                );
                 return Err(ImageError::Unreachable { registry, reason });
             }
         }

@@ -113,7 +113,7 @@ fn add_layer(
 
 fn too_large(layer: &Layer, own_limit: u64, room: u64, limits: &Limits) -> ImageError {
     if own_limit < room {
-        let what = format!("layer {}, a possible decompression bomb, which unpacks to", layer.digest);
+        let what = format!("what layer {} unpacks to (a possible decompression bomb)", layer.digest);
         ImageError::TooLarge { what, limit: own_limit, key: "max_ratio" }
     } else {
         let what = "the size of the unpacked layers".to_owned();
