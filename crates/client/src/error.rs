@@ -5,8 +5,8 @@ use roost_api_types::{ErrorBody, ErrorCode};
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nothing answers at that address.
-    #[error("no server answers at {url}")]
-    Unreachable { url: String, source: reqwest::Error },
+    #[error("no server answers at {url}: {reason}")]
+    Unreachable { url: String, reason: String },
     /// The connection broke, or a time limit was over, after the request went out.
     #[error("the connection to {url} failed")]
     Broken { url: String, source: Box<dyn std::error::Error + Send + Sync> },

@@ -109,7 +109,7 @@ impl ApiClient {
         let url = self.base.clone();
         let response = request.send().await.map_err(|source| {
             if source.is_connect() {
-                ClientError::Unreachable { url: url.clone(), source }
+                ClientError::Unreachable { url: url.clone(), reason: first_cause(&source) }
             } else {
                 ClientError::Broken { url: url.clone(), source: source.into() }
             }
@@ -121,4 +121,13 @@ impl ApiClient {
         let body = response.bytes().await.map_err(|e| ClientError::Broken { url, source: e.into() })?;
         Err(refused(status.as_u16(), &body))
     }
+}
+
+/// The innermost cause: what happened, without the layers that it came through.
+fn first_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }

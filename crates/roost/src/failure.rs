@@ -2,6 +2,9 @@
 
 use std::{fmt, io, process::ExitCode};
 
+use roost_api_types::ErrorCode;
+use roost_client::ClientError;
+
 /// Context for an error that a person can act on.
 #[derive(Debug)]
 struct Next(String);
@@ -21,6 +24,17 @@ pub trait OrNext<T> {
 impl<T, E: Into<anyhow::Error>> OrNext<T> for Result<T, E> {
     fn or_next(self, advice: impl Into<String>) -> anyhow::Result<T> {
         self.map_err(|e| e.into().context(Next(advice.into())))
+    }
+}
+
+/// What comes before anything else: no other advice helps while the server cannot be asked.
+fn before_all(error: &anyhow::Error) -> Option<&'static str> {
+    match error.downcast_ref::<ClientError>()? {
+        ClientError::Unreachable { .. } => Some("sudo roost server, or name a server with --api-url"),
+        refused if refused.code() == Some(ErrorCode::Unauthorized) => {
+            Some("run the command with sudo on the server's box, or set ROOST_API_TOKEN")
+        }
+        _ => None,
     }
 }
 
@@ -50,7 +64,7 @@ impl fmt::Display for Explained<'_> {
             }
         }
         f.write_str(&said.join(": "))?;
-        if let Some(advice) = advice {
+        if let Some(advice) = before_all(self.0).or(advice.as_deref()) {
             write!(f, "\n  next: {advice}")?;
         }
         Ok(())
@@ -62,6 +76,19 @@ mod tests {
     use anyhow::Context as _;
 
     use super::*;
+
+    #[test]
+    fn a_token_that_is_refused_comes_before_the_advice_of_the_command() {
+        let refused = ClientError::Refused {
+            status: 401,
+            code: ErrorCode::Unauthorized,
+            message: "the API token is not known here".to_owned(),
+            details: None,
+        };
+        let error = Err::<(), _>(refused).or_next("roost apps list").unwrap_err();
+        let text = Explained(&error).to_string();
+        assert!(text.contains("ROOST_API_TOKEN") && !text.contains("roost apps list"), "{text}");
+    }
 
     #[test]
     fn advice_comes_last_and_causes_are_not_repeated() {

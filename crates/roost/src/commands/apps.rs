@@ -84,8 +84,7 @@ fn table(apps: &[App]) -> String {
 
 async fn create(name: AppName, org: String, context: &Context) -> anyhow::Result<()> {
     let request = CreateApp { name: name.to_string(), org_slug: org, network: None };
-    let app =
-        context.api()?.create_app(&request).await.or_next("choose another name, or: roost apps list")?;
+    let app = context.api()?.create_app(&request).await.or_next("roost apps list")?;
     context.output.result(&app, |_| format!("created {name}\nnext: roost deploy --app {name}"))?;
     Ok(())
 }

@@ -1,46 +1,97 @@
 //! The image of a release: one that is named, or one that is built and pushed.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use roost_builder::{BuildRequest, BuildSecret, Builder, Cache, Progress as BuildProgress, find_dockerfile};
-use roost_client::ApiClient;
+use roost_client::{ApiClient, ClientError};
 use roost_images::{
     Credentials,
     client::Mirror,
     push::{PushOptions, PushProgress, push_oci_layout},
 };
 use roost_model::{AppName, ImageRef};
+use tempfile::TempDir;
 use ulid::Ulid;
 
 use super::Args;
 use crate::{app_file::AppFile, commands::context::Context, failure::OrNext as _};
 
-/// The image's reference; `None` leaves the choice to the api (the configuration's `build.image`).
-pub async fn obtain(
+/// An image before the app is needed for it.
+pub enum Image {
+    /// In a registry; `None` leaves the choice to the api (the configuration's `build.image`).
+    Named(Option<String>),
+    /// In a folder that goes with the value.
+    Built(TempDir),
+}
+
+/// Looks an image up, or builds one. Nothing of the platform changes.
+pub async fn prepare(
     args: &Args,
     file: &AppFile,
     app: &AppName,
     api: &ApiClient,
     context: &Context,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Image> {
     if let Some(image) = args.image.as_ref().or(file.config.build.image.as_ref()) {
         let step = context.progress.step(format!("Looking up {image}"));
-        let resolved =
-            api.resolve_image(image).await.or_next("roost deploy --image NAME, with a name that exists")?;
+        let resolved = match api.resolve_image(image).await {
+            Ok(resolved) => resolved,
+            Err(error) => {
+                let advice = advice(&error);
+                return Err(error).or_next(advice);
+            }
+        };
         step.done(&resolved.image.to_string());
-        return Ok(Some(resolved.image.to_string()));
+        return Ok(Image::Named(Some(resolved.image.to_string())));
     }
     if args.plan {
         // What is to be built is not known before it is built; the steps do not depend on it.
-        let releases = api.releases(app).await?;
+        let releases = api.releases(app).await.or_next(format!("roost apps create {app}"))?;
         if let Some(release) = releases.first() {
-            return Ok(Some(release.image.to_string()));
+            return Ok(Image::Named(Some(release.image.to_string())));
         }
     }
-    let layout = tempfile::tempdir()?;
-    build(args, file, &layout.path().join("image"), context).await?;
-    push(&layout.path().join("image"), app, api, context).await.map(Some)
+    api.status().await.or_next("roost status --platform")?;
+    let folder = tempfile::tempdir()?;
+    build(args, file, &layout(&folder), context).await?;
+    Ok(Image::Built(folder))
+}
+
+impl Image {
+    /// What the release names; a built image is pushed to the app's repository first.
+    pub async fn reference(
+        self,
+        app: &AppName,
+        api: &ApiClient,
+        context: &Context,
+    ) -> anyhow::Result<Option<String>> {
+        match self {
+            Self::Named(image) => Ok(image),
+            Self::Built(folder) => push(&layout(&folder), app, api, context).await.map(Some),
+        }
+    }
+}
+
+fn layout(folder: &TempDir) -> PathBuf {
+    folder.path().join("image")
+}
+
+/// What to do about an image that cannot be had.
+fn advice(error: &ClientError) -> &'static str {
+    let reason = match error {
+        ClientError::Refused { details: Some(details), .. } => details["image_error"].as_str(),
+        _ => None,
+    };
+    match reason {
+        Some("image_wrong_platform") => "build the image for linux/amd64, push it, and deploy it again",
+        Some("image_not_found") => "roost deploy --image NAME, with a name that exists",
+        Some("registry_denied") => "give the server's [registry.credentials] what the registry asks for",
+        _ => "roost deploy --image NAME again, or with another image",
+    }
 }
 
 async fn build(args: &Args, file: &AppFile, layout: &Path, context: &Context) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! `roost deploy`: image, release, rollout.
 //!
-//! The story: read and check the configuration; make the image ([`image`]: build and push, or take
-//! the one that is named); ask for a release; watch ([`watch`]) what the api makes of it.
+//! The story: read and check the configuration; make the image ([`image`]: build it, or take the one
+//! that is named); make the app if it is new; push; ask for a release; watch ([`watch`]) what the api makes of it.
 
 mod args;
 mod files;
@@ -33,8 +33,13 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     files::inline(&mut file)?;
 
     let api = context.api()?;
-    ensure_app(&api, &app, context).await?;
-    let image = image::obtain(&args, &file, &app, &api, context).await?;
+    let image = image::prepare(&args, &file, &app, &api, context).await?;
+    if args.plan {
+        api.app(&app).await.or_next(format!("roost apps create {app}"))?;
+    } else {
+        ensure_app(&api, &app, context).await?;
+    }
+    let image = image.reference(&app, &api, context).await?;
     if args.build_only {
         context.output.result(&image, |image| image.clone().unwrap_or_default())?;
         return Ok(());
@@ -67,7 +72,7 @@ fn app_name(args: &Args, config: &AppConfig) -> anyhow::Result<AppName> {
     }
 }
 
-/// A first deploy needs no step before it.
+/// A first deploy needs no step before it. Nothing that can be found wrong without the app comes after.
 async fn ensure_app(api: &ApiClient, app: &AppName, context: &Context) -> anyhow::Result<()> {
     match api.app(app).await {
         Ok(_) => Ok(()),
@@ -77,6 +82,6 @@ async fn ensure_app(api: &ApiClient, app: &AppName, context: &Context) -> anyhow
             context.progress.note(format!("created the app {app}"));
             Ok(())
         }
-        Err(error) => Err(error).or_next("sudo roost server"),
+        Err(error) => Err(error).or_next("roost apps list"),
     }
 }
