@@ -23,6 +23,7 @@ async fn an_app_that_exits_is_quoted() -> Result<()> {
     assert_says(&first, &last_words);
     assert_says(&first, &["v1 of crashy failed", "next: roost logs --no-tail --app crashy"]);
     assert_nothing_left(&server, &app).await?;
+    assert_eq!(server.leftovers(), Vec::<String>::new());
     let log = server.run(["logs", "--no-tail", "--app", "crashy"]).await?;
     assert_says(&log, &["cannot start: the test said so"]);
 

@@ -53,6 +53,8 @@ async fn hostile_layers_are_refused_and_the_good_release_serves() -> Result<()> 
         assert_says(&said, says);
         assert_says(&said, &["was rolled back, and v1 serves again", "the image can not be used", "next: "]);
     }
+    let folders = server.leftovers().into_iter().filter(|left| left.starts_with("folder "));
+    assert_eq!(folders.count(), 1, "only the good machine has a folder: {:?}", server.leftovers());
     assert_serves(&server, &app, 1, "good").await
 }
 
