@@ -98,8 +98,9 @@ async fn complete(
 }
 
 pub async fn status(registry: &Registry, repository: String, id: String) -> Result<Response, RegistryError> {
-    let upload = open(registry, &repository, &id).await?;
-    Ok(progress(StatusCode::NO_CONTENT, &repository, &id, upload.size))
+    let (of, upload) = (repository.clone(), id.clone());
+    let size = registry.store.run(move |store| Ok(store.upload_size(&of, &upload))).await??;
+    Ok(progress(StatusCode::NO_CONTENT, &repository, &id, size))
 }
 
 pub async fn cancel(registry: &Registry, repository: String, id: String) -> Result<Response, RegistryError> {

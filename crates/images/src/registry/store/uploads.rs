@@ -72,6 +72,14 @@ impl BlobStore {
         Ok(Upload { file: tokio::fs::File::from_std(file), size, path, _claim: claim })
     }
 
+    /// Bytes of an upload that arrived. Asking takes nothing from a request that writes to it.
+    pub fn upload_size(&self, repository: &str, id: &str) -> Result<u64, RegistryError> {
+        match fs::metadata(self.repository(repository).join("_uploads").join(id)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(RegistryError::upload_unknown()),
+            metadata => Ok(metadata?.len()),
+        }
+    }
+
     /// Makes the upload a blob of the repository if its digest is the expected one; the digest that
     /// it has. Otherwise it is dropped.
     pub fn finish_upload(&self, repository: &str, upload: Upload, expected: &Digest) -> io::Result<Digest> {
