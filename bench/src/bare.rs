@@ -59,9 +59,18 @@ impl Bare {
             if matches!(answer, Ok(Ok(_))) {
                 return Ok(start.elapsed());
             }
-            ensure!(start.elapsed() < Duration::from_secs(60), "the bare machine never answered");
+            ensure!(
+                start.elapsed() < Duration::from_secs(60),
+                "the bare machine never answered; its console:
+{}",
+                std::fs::read_to_string(self.console()).unwrap_or_default()
+            );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    fn console(&self) -> PathBuf {
+        self.folder.path().join("console")
     }
 
     fn qemu(&self) -> Command {
@@ -70,7 +79,7 @@ impl Bare {
         qemu.args(["-machine", &format!("microvm,acpi={acpi},pit=off,pic=off,rtc=on,isa-serial=on")]);
         qemu.args([
             "-accel",
-            "tcg,thread=multi,tb-size=64",
+            "tcg,thread=multi,tb-size=128",
             "-cpu",
             "max,la57=off",
             "-m",
@@ -81,7 +90,12 @@ impl Bare {
         qemu.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(self.folder.path().join("init.cpio"));
         qemu.args(["-append", &self.kernel_args, "-nodefaults", "-no-user-config", "-display", "none"]);
         qemu.args(["-object", "rng-builtin,id=rng", "-device", "virtio-rng-device,rng=rng"]);
-        qemu.args(["-chardev", "ringbuf,id=console,size=65536", "-serial", "chardev:console"]);
+        qemu.args([
+            "-chardev",
+            &format!("file,id=console,path={}", path(&self.console())),
+            "-serial",
+            "chardev:console",
+        ]);
         let disk = format!(
             "driver=raw,node-name=disk,read-only=on,file.driver=file,file.filename={}",
             path(&self.disk)

@@ -17,10 +17,11 @@
 static void load_modules(void) {
   char name[64], path[96];
   FILE *list = fopen("/modules/list", "r");
+  if (!list) perror("/modules/list");
   while (list && fscanf(list, "%63s", name) == 1) {
     snprintf(path, sizeof path, "/modules/%s.ko", name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    syscall(SYS_finit_module, fd, "", 0);
+    if (syscall(SYS_finit_module, fd, "", 0)) perror(path);
     close(fd);
   }
 }

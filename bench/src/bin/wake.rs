@@ -71,8 +71,8 @@ fn bare(server: &Server, machine: &str) -> Result<Bare> {
     let after = |flag: &str| vmm.iter().skip_while(|a| *a != flag).nth(1).cloned().unwrap_or_default();
     let acpi = after("-machine").contains("acpi=on");
     let host = server.data_dir().join("host");
-    let kernel = newest(&host.join("kernels"), "vmlinux")?;
-    let initramfs = newest(&host.join("kernels"), "initramfs")?;
+    let kernel = newest(&host.join("kernels"), "vmlinux-")?;
+    let initramfs = newest(&host.join("kernels"), "initramfs-")?;
     let disk = newest(&host.join("images"), "erofs")?;
     Bare::prepare(&kernel, &initramfs, &disk, &after("-append"), acpi)
 }
@@ -100,7 +100,7 @@ async fn disk_of_a_new_machine(server: &Server, app: &App<'_>) -> Result<u64> {
     let folders = server.data_dir().join("host/machines");
     let before = allocated_kib(&folders)?;
     let images = allocated_kib(&server.data_dir().join("host/images"))?;
-    server.run(["scale", "count", "2", "--app", "bench", "--yes"]).await?;
+    server.run(["scale", "count", "2", "--app", "bench"]).await?;
     app.get("/").await?;
     let after = allocated_kib(&folders)?;
     assert_eq!(images, allocated_kib(&server.data_dir().join("host/images"))?, "nothing is copied");

@@ -30,8 +30,14 @@ pub async fn create(
     let guest = input.config.guest()?;
     let image = api.images.resolve(&image_of(&input.config)?).await?.image;
     let (host, info) = api.hosts.place(input.region.as_deref()).await?;
-    let request = ReserveRequest { app: app.name.clone(), guest, ttl_secs: RESERVATION_SECS };
-    let reservation = host.reserve(&request).await?;
+    // A machine that sleeps takes nothing that another could use.
+    let reservation = match input.skip_launch {
+        true => None,
+        false => {
+            let request = ReserveRequest { app: app.name.clone(), guest, ttl_secs: RESERVATION_SECS };
+            Some(host.reserve(&request).await?.id)
+        }
+    };
     let id = MachineId::generate();
     let machine = host
         .create(&CreateMachine {
@@ -40,7 +46,7 @@ pub async fn create(
             network: app.network,
             region: info.region.clone(),
             spec: spec(&api, &app, &info, &input, image).await?,
-            reservation: Some(reservation.id),
+            reservation,
             skip_launch: input.skip_launch,
             cordoned: input.skip_service_registration,
             lease_ttl_secs: input.lease_ttl,

@@ -41,6 +41,10 @@ struct CountArgs {
     #[arg(long)]
     plan: bool,
 
+    /// Ask nothing; this command never does, and flyctl's scripts say so
+    #[arg(short, long)]
+    yes: bool,
+
     /// Do not wait for the machines
     #[arg(long)]
     detach: bool,
