@@ -41,6 +41,10 @@ pub const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 /// Requests of one app that wait for room at once.
 pub const MAX_QUEUED: usize = 1000;
 
+/// How long a request waits for news before it is told that an app has nothing to serve it: the copy
+/// that says so may be behind its host.
+pub const STALE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How long a node that has just started may take to learn which apps and machines there are.
 pub const READY_PATIENCE: Duration = Duration::from_secs(5);
 

@@ -46,6 +46,9 @@ enum Step {
     Wait(Pending),
     /// The snapshot is too young to say that there is nothing.
     NotReady,
+    /// Nothing to choose from, as far as a copy knows that may be behind by a moment: a deploy can have
+    /// ended just now.
+    Nothing(Failure),
 }
 
 impl Journey {
@@ -127,6 +130,9 @@ impl Journey {
             Choice::Queue => Ok(Step::Queue),
             Choice::Wait(pending) => Ok(Step::Wait(pending)),
             Choice::Unavailable(Unavailable::NoMachines) if !hosts_are_known(&snapshot) => Ok(Step::NotReady),
+            Choice::Unavailable(why @ (Unavailable::NoMachines | Unavailable::Cordoned)) => {
+                Ok(Step::Nothing(why.into()))
+            }
             Choice::Unavailable(why) => Err(why.into()),
         }
     }
@@ -152,6 +158,11 @@ impl Journey {
             Step::Wait(pending) => {
                 let healthy = pending == Pending::Unhealthy;
                 self.last = if healthy { Code::Unhealthy } else { Code::WakeTimeout }.into();
+                self.change().await;
+            }
+            Step::Nothing(why) if self.begun.elapsed() > limits::STALE_PATIENCE => return Err(why),
+            Step::Nothing(why) => {
+                self.last = why;
                 self.change().await;
             }
             Step::NotReady if self.begun.elapsed() > limits::READY_PATIENCE => {

@@ -223,8 +223,11 @@ async fn raw(node: &Node, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let mut piece = [0; 4096];
-    while let Ok(Ok(read @ 1..)) = timeout(Duration::from_millis(200), stream.read(&mut piece)).await {
+    // The answer may take a while to begin; then silence is its end.
+    let mut silence = Duration::from_secs(5);
+    while let Ok(Ok(read @ 1..)) = timeout(silence, stream.read(&mut piece)).await {
         answer.extend_from_slice(&piece[..read]);
+        silence = Duration::from_millis(200);
     }
     String::from_utf8_lossy(&answer).into_owned()
 }
