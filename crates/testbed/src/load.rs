@@ -162,13 +162,3 @@ pub async fn post(server: SocketAddr, path: &str, token: &str, body: &str) -> Re
         .body(Full::from(body.to_owned()))?;
     exchange(&mut sender, request).await
 }
-
-/// One GET with a bearer token.
-pub async fn get_authorized(server: SocketAddr, path: &str, token: &str) -> Result<String> {
-    let mut sender = connect(server).await?;
-    let request = Request::get(path)
-        .header("host", "api")
-        .header("authorization", format!("Bearer {token}"))
-        .body(Full::default())?;
-    exchange(&mut sender, request).await
-}

@@ -246,12 +246,6 @@ its log:
         Some(bytes.split(|b| *b == 0).map(|a| String::from_utf8_lossy(a).into_owned()).collect())
     }
 
-    /// A GET of the API, with the admin token; the answer's body.
-    pub async fn api_get(&self, path: &str) -> Result<String> {
-        let token = std::fs::read_to_string(self.data_dir().join("admin-token"))?;
-        crate::load::get_authorized(self.api(), path, token.trim()).await
-    }
-
     /// A call of the API, with the admin token; the answer's body.
     pub async fn post(&self, path: &str, body: &Value) -> Result<String> {
         let token = std::fs::read_to_string(self.data_dir().join("admin-token"))?;
