@@ -78,6 +78,8 @@ async fn a_machine_lives_its_life() {
     })
     .await;
     running.wait(&id, MachineState::Started).await;
+    // A program that runs need not have come to its signal handler; one that answers has.
+    get(&machine, "/").await;
 
     let stop = StopMachine { cause: by("proxy"), ..StopMachine::default() };
     running.client.stop(&id, &stop).await.unwrap();
