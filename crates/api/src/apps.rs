@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, Router, extract::State, http::StatusCode, routing};
 use jiff::Timestamp;
 use roost_api_types::{App, AppList, CreateApp, ErrorCode, Organization};
 use roost_host_api::{DestroyMachine, ErrorCode as HostCode, HostClient, Machine};
@@ -22,6 +22,12 @@ const PERSONAL: &str = "personal";
 
 /// How long a delete waits for the app's machines to be gone; past it, it goes on in the background.
 const DELETE_WAIT: Duration = Duration::from_secs(60);
+
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/v1/apps", routing::get(list).post(create))
+        .route("/v1/apps/{app}", routing::get(get).delete(delete))
+}
 
 pub async fn ensure_personal_org(store: &Store) -> Result<()> {
     let name = "Personal".to_owned();

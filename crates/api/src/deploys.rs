@@ -3,9 +3,10 @@
 use std::{future::ready, sync::Arc};
 
 use axum::{
-    Json,
+    Json, Router,
     extract::{Path, State},
     response::Response,
+    routing,
 };
 use futures::{Stream, StreamExt, stream};
 use roost_api_types::{Deploy, DeployEvent, DeployStep, ErrorCode};
@@ -21,6 +22,14 @@ use crate::{
 
 /// Deploys in a list: all that are kept.
 const LISTED: usize = 50;
+
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/v1/apps/{app}/deploys", routing::get(list))
+        .route("/v1/apps/{app}/deploys/{number}", routing::get(get))
+        .route("/v1/apps/{app}/deploys/{number}/watch", routing::get(watch))
+        .route("/v1/apps/{app}/releases/{version}/watch", routing::get(watch_release))
+}
 
 pub async fn list(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Result<Json<Vec<Deploy>>> {
     let deploys = api.store.deploys(&app.name, LISTED).await?;

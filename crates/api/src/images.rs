@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::{Json, extract::State};
+use axum::{Json, Router, extract::State, routing::post};
 use roost_api_types::{ResolveImage, ResolvedImage};
 use roost_images::{ImageError, ImageStore, Resolved};
 use roost_model::ImageRef;
@@ -13,6 +13,10 @@ use crate::{
     error::{ApiError, Result},
     http::Body,
 };
+
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new().route("/v1/images/resolve", post(resolve))
+}
 
 /// Asks registries. A seam, so that tests need none.
 #[async_trait]

@@ -2,7 +2,7 @@
 
 use std::{future::ready, sync::Arc};
 
-use axum::{extract::State, response::Response};
+use axum::{Router, extract::State, response::Response, routing::get};
 use futures::StreamExt;
 use roost_host_api::LogQuery;
 use roost_model::MachineId;
@@ -13,6 +13,10 @@ use crate::{
     error::Result,
     http::{AppPath, Params, json_lines},
 };
+
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new().route("/v1/apps/{app}/logs", get(logs))
+}
 
 #[derive(Deserialize)]
 pub struct LogsQuery {

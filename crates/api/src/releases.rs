@@ -3,8 +3,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use axum::{
-    Extension, Json,
+    Extension, Json, Router,
     extract::{Path, State},
+    routing,
 };
 use roost_api_types::{
     CreateRelease, DeployAnswer, DeployKind, DeployStatus, ErrorCode, Release, Rollback, Scale,
@@ -29,6 +30,14 @@ const LISTED: usize = 100;
 
 /// Machines of one group, more than any box has room for.
 const MAX_COUNT: u32 = 1000;
+
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/v1/apps/{app}/releases", routing::get(list).post(create))
+        .route("/v1/apps/{app}/releases/{version}", routing::get(get))
+        .route("/v1/apps/{app}/rollback", routing::post(rollback))
+        .route("/v1/apps/{app}/scale", routing::post(scale))
+}
 
 pub async fn create(
     State(api): State<Arc<Api>>,

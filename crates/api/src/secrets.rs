@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    Extension, Json,
+    Extension, Json, Router,
     extract::{Path, State},
     http::StatusCode,
+    routing,
 };
 use jiff::Timestamp;
 use roost_api_types::{
@@ -32,6 +33,13 @@ const MAX_VALUE_BYTES: usize = 64 << 10;
 /// All secrets of an app are one value in the directory, whose values have at most 1 MiB; sealed
 /// and in base64 they are about a third longer.
 const MAX_TOTAL_BYTES: usize = 512 << 10;
+
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/v1/apps/{app}/secrets", routing::get(list).post(update))
+        .route("/v1/apps/{app}/secrets/deploy", routing::post(deploy))
+        .route("/v1/apps/{app}/secrets/{name}", routing::get(get).post(set).delete(unset))
+}
 
 pub async fn list(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Result<Json<SecretList>> {
     let newest = api.store.newest_secrets(&app.name).await?;

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Json, Router, extract::State, routing::get};
 use roost_api_types::{HostStatus, ServerStatus};
 use roost_host_api::{Capacity, HostInfo};
 use roost_records::{HostRecord, key};
 
 use crate::{api::Api, error::Result};
+
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new().route("/v1/status", get(status))
+}
 
 pub async fn status(State(api): State<Arc<Api>>) -> Result<Json<ServerStatus>> {
     let answers: Vec<HostInfo> = api.hosts.introductions().await.into_iter().flatten().collect();

@@ -10,14 +10,37 @@ mod metadata;
 mod name;
 mod wait;
 
-pub use self::{
-    change::{create, update},
-    exec::{exec, exec_stream},
-    inspect::{events, listener_address, ps},
-    lease::{get_lease, release_lease, take_lease},
-    lifecycle::{cordon, destroy, restart, signal, start, stop, uncordon},
-    list::{get, list},
-    metadata::{metadata, remove_metadata, set_metadata},
-    name::name_for,
-    wait::wait,
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    routing::{get, post},
 };
+
+pub use self::{inspect::listener_address, name::name_for};
+use crate::api::Api;
+
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/v1/apps/{app}/machines", get(list::list).post(change::create))
+        .nest("/v1/apps/{app}/machines/{machine}", routes_of_one())
+}
+
+fn routes_of_one() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/", get(list::get).post(change::update).delete(lifecycle::destroy))
+        .route("/start", post(lifecycle::start))
+        .route("/stop", post(lifecycle::stop))
+        .route("/restart", post(lifecycle::restart))
+        .route("/signal", post(lifecycle::signal))
+        .route("/cordon", post(lifecycle::cordon))
+        .route("/uncordon", post(lifecycle::uncordon))
+        .route("/wait", get(wait::wait))
+        .route("/exec", post(exec::exec))
+        .route("/exec-stream", get(exec::exec_stream))
+        .route("/ps", get(inspect::ps))
+        .route("/events", get(inspect::events))
+        .route("/lease", get(lease::get_lease).post(lease::take_lease).delete(lease::release_lease))
+        .route("/metadata", get(metadata::metadata))
+        .route("/metadata/{key}", post(metadata::set_metadata).delete(metadata::remove_metadata))
+}
