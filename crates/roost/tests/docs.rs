@@ -69,6 +69,7 @@ fn relative_links_lead_somewhere() {
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
+        "docs/flyctl.md",
         "docs/getting-started.md",
         "docs/operating.md",
         "docs/reference.md",

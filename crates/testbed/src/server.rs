@@ -239,9 +239,14 @@ its log:
         Ok(host.machine(&machine.parse()?).await?.ipv4)
     }
 
+    /// The process id of a machine's VMM.
+    pub fn vmm_pid(&self, machine: &str) -> Option<i32> {
+        leftovers::processes_of(&self.data_dir(), machine).into_iter().next()
+    }
+
     /// The command line of a machine's VMM.
     pub fn vmm_arguments(&self, machine: &str) -> Option<Vec<String>> {
-        let pid = leftovers::processes_of(&self.data_dir(), machine).into_iter().next()?;
+        let pid = self.vmm_pid(machine)?;
         let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         Some(bytes.split(|b| *b == 0).map(|a| String::from_utf8_lossy(a).into_owned()).collect())
     }

@@ -1,0 +1,125 @@
+//! `fly machine`: one machine at a time.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use roost_testbed::{App, Server, netns, testapp, wait_until};
+
+use crate::{answering_machine, assert_says, fly::Flyctl, support::server};
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_machines_life_in_flyctls_hands() -> Result<()> {
+    netns::enter()?;
+    let server = server().await?;
+    let app = App::create(&server, "web").await?;
+    app.deploy(&testapp::image("one")?).await?;
+    let fly = Flyctl::new(&server)?;
+    let id = answering_machine(&app).await?;
+
+    shown(&fly, &id).await?;
+    stopped_and_started(&server, &app, &fly, &id).await?;
+    kept_from_requests(&app, &fly, &id).await?;
+    asked_from_inside(&fly, &id).await?;
+    updated_in_place(&server, &app, &fly, &id).await?;
+    cloned(&app, &fly, &id).await
+}
+
+async fn shown(fly: &Flyctl, id: &str) -> Result<()> {
+    let listed = fly.json("machine list", &["-a", "web"]).await?;
+    assert_eq!(listed[0]["id"], id);
+    assert_eq!(fly.run("machine list", &["-a", "web", "--quiet"]).await?.trim(), id);
+    let status = fly.run("machine status", &[id, "-a", "web"]).await?;
+    assert_says(&status, &[id, "State: started", "HostStatus: ok", "passing", "launch", "256"]);
+    let unknown = fly.refused("machine status", &["00000000000000", "-a", "web"]).await?;
+    assert_says(&unknown, &["00000000000000"]);
+    Ok(())
+}
+
+async fn stopped_and_started(server: &Server, app: &App<'_>, fly: &Flyctl, id: &str) -> Result<()> {
+    fly.run("machine stop", &[id, "-a", "web", "--wait-timeout", "60s"]).await?;
+    assert_eq!(state(app, id).await?, "stopped");
+    assert_eq!(server.vmm_pid(id), None);
+
+    fly.run("machine start", &[id, "-a", "web"]).await?;
+    fly.run("machine wait", &[id, "-a", "web", "--state", "started"]).await?;
+    assert_eq!(state(app, id).await?, "started");
+    assert_eq!(answering_machine(app).await?, id);
+    let late = ["--state", "stopped", "--wait-timeout", "2s"];
+    let late = fly.refused("machine wait", &[&[id, "-a", "web"], &late[..]].concat()).await?;
+    assert_says(&late, &["did not reach \"stopped\""]);
+
+    let before = server.vmm_pid(id).context("a VMM")?;
+    fly.run("machine restart", &[id, "-a", "web"]).await?;
+    let after = server.vmm_pid(id).context("a VMM after the restart")?;
+    assert_ne!(before, after, "another VM");
+    assert_eq!(answering_machine(app).await?, id);
+
+    fly.run("machine kill", &[id, "-a", "web"]).await?;
+    wait_until("the killed machine starts again", Duration::from_secs(60), async || {
+        (server.vmm_pid(id)? != after && state(app, id).await.ok()? == "started").then_some(())
+    })
+    .await;
+    let status = fly.run("machine status", &[id, "-a", "web"]).await?;
+    assert_says(&status, &["exit_code=137,oom_killed=false,requested_stop=false"]);
+    Ok(())
+}
+
+async fn kept_from_requests(app: &App<'_>, fly: &Flyctl, id: &str) -> Result<()> {
+    answering_machine(app).await?;
+    fly.run("machine cordon", &[id, "-a", "web"]).await?;
+    wait_until("the edge to leave the cordoned machine alone", Duration::from_secs(30), async || {
+        app.get("/").await.is_err().then_some(())
+    })
+    .await;
+    fly.run("machine uncordon", &[id, "-a", "web"]).await?;
+    wait_until("an answer after the cordon", Duration::from_secs(30), async || {
+        (answering_machine(app).await.ok()? == id).then_some(())
+    })
+    .await;
+    Ok(())
+}
+
+async fn asked_from_inside(fly: &Flyctl, id: &str) -> Result<()> {
+    let said = fly.run("machine exec", &[id, "/app say hello", "-a", "web"]).await?;
+    assert_eq!(said.trim(), "hello");
+    let failed = fly.run("machine exec", &[id, "/app exit 3", "-a", "web"]).await?;
+    assert_says(&failed, &["Exit code: 3"]);
+    Ok(())
+}
+
+async fn updated_in_place(server: &Server, app: &App<'_>, fly: &Flyctl, id: &str) -> Result<()> {
+    let update = ["--vm-memory", "512", "--env", "COLOUR=green", "--yes"];
+    fly.run("machine update", &[&[id, "-a", "web"], &update[..]].concat()).await?;
+    assert_eq!(app.get("/env?COLOUR").await?, "green");
+    assert_eq!(memory_mib(server, id), Some("512".to_owned()));
+    assert_eq!(answering_machine(app).await?, id);
+    Ok(())
+}
+
+async fn cloned(app: &App<'_>, fly: &Flyctl, id: &str) -> Result<()> {
+    fly.run("machine clone", &[id, "-a", "web", "--name", "twin"]).await?;
+    let machines = app.machines().await?;
+    let twin = machines.iter().find(|m| m["name"] == "twin").context("the clone")?;
+    assert_eq!((machines.len(), &twin["state"]), (2, &"started".into()));
+    assert_eq!(twin["config"]["env"]["COLOUR"], "green");
+    let twin = twin["id"].as_str().unwrap_or_default();
+    fly.run("machine stop", &[id, "-a", "web", "--wait-timeout", "60s"]).await?;
+    wait_until("an answer of the clone", Duration::from_secs(30), async || {
+        (answering_machine(app).await.ok()? == twin).then_some(())
+    })
+    .await;
+    Ok(())
+}
+
+async fn state(app: &App<'_>, id: &str) -> Result<String> {
+    let machines = app.machines().await?;
+    let machine = machines.iter().find(|m| m["id"] == id).context("the machine")?;
+    Ok(machine["state"].as_str().unwrap_or_default().to_owned())
+}
+
+/// What the VMM was started with.
+fn memory_mib(server: &Server, id: &str) -> Option<String> {
+    let arguments = server.vmm_arguments(id)?;
+    let at = arguments.iter().position(|a| a == "-m")?;
+    Some(arguments.get(at + 1)?.trim_end_matches('M').to_owned())
+}
