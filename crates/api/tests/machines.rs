@@ -28,7 +28,7 @@ async fn a_machine_comes_back_as_it_was_sent() {
     assert_eq!(machine["image_ref"]["registry"], json!("example.com"));
     assert!(machine["image_ref"]["digest"].as_str().unwrap().starts_with("sha256:"));
     assert_eq!(machine["version"], machine["instance_id"]);
-    let list: Vec<Machine> = platform.get("/v1/apps/web/machines?state=started&region=local").await;
+    let list: Vec<Machine> = platform.get("/v1/apps/web/machines?state=started&region=dev").await;
     assert_eq!(list.len(), 1);
     assert!(platform.get::<Vec<Machine>>("/v1/apps/web/machines?state=stopped").await.is_empty());
 }
@@ -200,5 +200,5 @@ async fn apps_of_different_networks_get_different_addresses() {
     assert_eq!(networks[0], networks[1]);
     assert_ne!(networks[0], networks[2]);
     let status: Value = platform.get("/v1/status").await;
-    assert_eq!(status["hosts"][0]["id"], json!("box"));
+    assert_eq!(status["hosts"][0]["id"], json!("fake"));
 }

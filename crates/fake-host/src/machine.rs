@@ -1,24 +1,23 @@
 //! What a test says about a machine before it adds it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::Router;
-use roost_model::{AppName, MachineId, MachineState, NetworkId, Service};
+use roost_host_api::{CreateMachine, MachineSpec};
+use roost_model::{AppName, MachineConfig, MachineId, MachineState, NetworkId, Service};
+
+use crate::plan::{Outcome, Plan};
 
 /// A machine to add to a [`crate::FakeHost`]: by default stopped, with one HTTP service on port 80
 /// that requests may start and idleness stops.
 pub struct FakeMachine {
-    pub(crate) id: MachineId,
-    pub(crate) app: AppName,
-    pub(crate) network: NetworkId,
+    id: MachineId,
+    app: AppName,
+    network: NetworkId,
     pub(crate) state: MachineState,
-    pub(crate) service: serde_json::Value,
-    pub(crate) router: Router,
-    pub(crate) boot: Duration,
-    pub(crate) listens_after: Duration,
-    pub(crate) stop_takes: Duration,
-    pub(crate) exits: Option<i32>,
-    pub(crate) metadata: Vec<(String, String)>,
+    service: serde_json::Value,
+    metadata: BTreeMap<String, String>,
+    pub(crate) plan: Plan,
 }
 
 impl FakeMachine {
@@ -36,12 +35,8 @@ impl FakeMachine {
                 "autostart": true,
                 "autostop": "stop",
             }),
-            router,
-            boot: Duration::from_millis(20),
-            listens_after: Duration::ZERO,
-            stop_takes: Duration::from_millis(20),
-            exits: None,
-            metadata: Vec::new(),
+            metadata: BTreeMap::new(),
+            plan: Plan::serving(router),
         }
     }
 
@@ -51,23 +46,27 @@ impl FakeMachine {
     }
 
     /// From the start call to `started`.
-    pub fn boots_in(self, boot: Duration) -> Self {
-        Self { boot, ..self }
+    pub fn boots_in(mut self, boot: Duration) -> Self {
+        self.plan.boot = boot;
+        self
     }
 
     /// From `started` until its app listens.
-    pub fn listens_after(self, listens_after: Duration) -> Self {
-        Self { listens_after, ..self }
+    pub fn listens_after(mut self, after: Duration) -> Self {
+        self.plan.outcome = Outcome::Serves { after };
+        self
     }
 
     /// From the stop call to `stopped`.
-    pub fn stops_in(self, stop_takes: Duration) -> Self {
-        Self { stop_takes, ..self }
+    pub fn stops_in(mut self, stop_takes: Duration) -> Self {
+        self.plan.stop_takes = stop_takes;
+        self
     }
 
-    /// Instead of running, it ends with this code.
-    pub fn exits(self, code: i32) -> Self {
-        Self { exits: Some(code), ..self }
+    /// As soon as it runs, it ends with this code.
+    pub fn exits(mut self, code: i32) -> Self {
+        self.plan.outcome = Outcome::Exits { code };
+        self
     }
 
     /// Sets a key of its service, as the Machines API spells it.
@@ -82,11 +81,35 @@ impl FakeMachine {
     }
 
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
-        self.metadata.push((key.to_owned(), value.to_owned()));
+        self.metadata.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    pub(crate) fn services(&self) -> Vec<Service> {
-        vec![serde_json::from_value(self.service.clone()).expect("a valid service")]
+    /// The call by which an api would have made it.
+    pub(crate) fn create(self) -> CreateMachine {
+        let service: Service = serde_json::from_value(self.service).expect("a valid service");
+        let config = MachineConfig {
+            services: vec![service],
+            metadata: self.metadata.into_iter().collect(),
+            ..MachineConfig::default()
+        };
+        CreateMachine {
+            name: format!("machine-{}", self.id),
+            id: self.id,
+            app: self.app,
+            network: self.network,
+            region: crate::host::region(),
+            spec: MachineSpec {
+                config,
+                image: "example/app:latest".parse().expect("a valid reference"),
+                sealed_secrets: None,
+                secrets_version: 0,
+            },
+            reservation: None,
+            skip_launch: true,
+            cordoned: false,
+            lease_ttl_secs: None,
+            source: "test".to_owned(),
+        }
     }
 }

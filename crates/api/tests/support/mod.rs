@@ -3,9 +3,6 @@
 // Each test file uses its part of this.
 #![allow(dead_code)]
 
-pub mod host;
-mod routes;
-
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -14,14 +11,13 @@ use roost_api::{Api, ApiConfig, ApiParts, ImageResolver};
 use roost_api_types::{Deploy, DeployAnswer, DeployEvent};
 use roost_catalog::{Catalog, CatalogConfig};
 use roost_directory::SqliteDirectory;
+use roost_fake_host::FakeHost;
 use roost_images::{ImageConfig, ImageError, Resolved};
 use roost_model::ImageRef;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-
-use self::host::FakeHost;
 
 /// Deploys of a fake host take milliseconds; only a loaded machine needs longer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,7 +38,7 @@ struct Server {
 impl Platform {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let host = FakeHost::start(folder.path()).await;
+        let host = FakeHost::start().await;
         let server = serve(folder.path().to_owned(), &host).await;
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -1,0 +1,117 @@
+//! Calls that make, change and end machines.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use jiff::Timestamp;
+use roost_host_api::{
+    Cause, CreateMachine, DestroyMachine, ErrorBody, ErrorCode, Machine, Reservation, ReserveRequest,
+    SetMetadata, StopMachine, UpdateMachine,
+};
+use roost_model::MachineState;
+use serde::Deserialize;
+use tokio::{sync::broadcast::error::RecvError, time::timeout};
+use ulid::Ulid;
+
+use super::{Answer, Host, Id};
+
+pub async fn reserve(State(host): Host, Json(request): Json<ReserveRequest>) -> Answer<Reservation> {
+    let free = host.info.free;
+    if u64::from(request.guest.memory_mb) > free.memory_mib {
+        let message = format!("no capacity: {} MiB of memory are free", free.memory_mib);
+        return Err(ErrorBody { code: ErrorCode::NoCapacity, message }.into());
+    }
+    Ok(Json(Reservation { id: Ulid::generate(), expires_at: Timestamp::now(), free }))
+}
+
+#[derive(Deserialize)]
+pub struct ListQuery {
+    app: Option<String>,
+}
+
+pub async fn list(State(host): Host, Query(query): Query<ListQuery>) -> Json<Vec<Machine>> {
+    let of_app = |machine: &Machine| query.app.as_ref().is_none_or(|app| app == machine.app.as_str());
+    Json(host.machines().into_iter().filter(of_app).collect())
+}
+
+pub async fn create(State(host): Host, Json(create): Json<CreateMachine>) -> Answer<Machine> {
+    Ok(Json(host.create(create)?))
+}
+
+pub async fn get(State(host): Host, Path(id): Id) -> Answer<Machine> {
+    Ok(Json(host.get(&id)?))
+}
+
+pub async fn update(State(host): Host, Path(id): Id, Json(update): Json<UpdateMachine>) -> Answer<Machine> {
+    Ok(Json(host.update(&id, update)?))
+}
+
+pub async fn destroy(
+    State(host): Host,
+    Path(id): Id,
+    Query(destroy): Query<DestroyMachine>,
+) -> Answer<Machine> {
+    host.check_lease(&id, destroy.lease_nonce.as_deref())?;
+    Ok(Json(host.destroy(&id, destroy.force)?))
+}
+
+pub async fn start(State(host): Host, Path(id): Id, Json(cause): Json<Cause>) -> Answer<Machine> {
+    host.check_lease(&id, cause.lease_nonce.as_deref())?;
+    Ok(Json(host.start(&id)?))
+}
+
+pub async fn stop(State(host): Host, Path(id): Id, Json(stop): Json<StopMachine>) -> Answer<Machine> {
+    host.check_lease(&id, stop.cause.lease_nonce.as_deref())?;
+    Ok(Json(host.stop(&id)?))
+}
+
+pub async fn cordon(State(host): Host, Path(id): Id) -> Answer<Machine> {
+    Ok(Json(host.change(&id, |machine| machine.cordoned = true)?))
+}
+
+pub async fn uncordon(State(host): Host, Path(id): Id) -> Answer<Machine> {
+    Ok(Json(host.change(&id, |machine| machine.cordoned = false)?))
+}
+
+pub async fn set_metadata(
+    State(host): Host,
+    Path(id): Id,
+    Json(change): Json<SetMetadata>,
+) -> Answer<Machine> {
+    let changed = host.change(&id, |machine| {
+        for (key, value) in change.metadata {
+            match value {
+                Some(value) => drop(machine.config.metadata.insert(key, value)),
+                None => drop(machine.config.metadata.remove(&key)),
+            }
+        }
+    })?;
+    Ok(Json(changed))
+}
+
+#[derive(Deserialize)]
+pub struct WaitQuery {
+    state: MachineState,
+    timeout_ms: u64,
+}
+
+pub async fn wait(State(host): Host, Path(id): Id, Query(query): Query<WaitQuery>) -> Answer<Machine> {
+    let mut changes = host.events.subscribe();
+    let reached = async {
+        loop {
+            let machine = host.get(&id)?;
+            if machine.state == query.state {
+                return Ok(machine);
+            }
+            if let Err(RecvError::Closed) = changes.recv().await {
+                unreachable!("the host lives as long as its server");
+            }
+        }
+    };
+    let late = || Err(ErrorBody { code: ErrorCode::Timeout, message: "not in time".to_owned() });
+    let result = timeout(Duration::from_millis(query.timeout_ms), reached).await.unwrap_or_else(|_| late());
+    Ok(Json(result?))
+}
