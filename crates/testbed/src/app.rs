@@ -23,6 +23,11 @@ impl<'a> App<'a> {
     /// `roost apps create`.
     pub async fn create(server: &'a Server, name: &str) -> Result<Self> {
         server.run(["apps", "create", name]).await?;
+        Self::of(server, name)
+    }
+
+    /// An app that is there, or will be.
+    pub fn of(server: &'a Server, name: &str) -> Result<Self> {
         Ok(Self { server, name: name.to_owned(), folder: tempfile::tempdir()? })
     }
 

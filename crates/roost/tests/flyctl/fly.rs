@@ -30,8 +30,13 @@ pub struct Flyctl {
 
 impl Flyctl {
     pub fn new(server: &Server) -> Result<Self> {
+        Self::at(server.api(), &Self::token(server)?)
+    }
+
+    /// The token of the server's administrator.
+    pub fn token(server: &Server) -> Result<String> {
         let token = std::fs::read_to_string(server.data_dir().join("admin-token"))?;
-        Self::at(server.api(), token.trim())
+        Ok(token.trim().to_owned())
     }
 
     /// With this token, and the API at this address.
@@ -48,11 +53,7 @@ impl Flyctl {
 
     /// Runs a command that must succeed; gives its stdout.
     pub async fn run(&self, command: &str, args: &[&str]) -> Result<String> {
-        let output = self.output(command, args).await?;
-        let success = output.status.success();
-        verdict(command, args, if success { "ok" } else { "FAILED" });
-        ensure!(success, "flyctl {command} {args:?}: {}\n{}", output.status, said(&output));
-        Ok(String::from_utf8(output.stdout)?)
+        judged(command, args, self.output(command, args).await?)
     }
 
     /// As `run` with `--json`, parsed.
@@ -118,6 +119,14 @@ fn executable() -> &'static str {
         assert!(output.status.success(), "script/flyctl failed");
         String::from_utf8(output.stdout).expect("a path").trim().to_owned()
     })
+}
+
+/// The stdout of a command that must have succeeded.
+fn judged(command: &str, args: &[&str], output: Output) -> Result<String> {
+    let success = output.status.success();
+    verdict(command, args, if success { "ok" } else { "FAILED" });
+    ensure!(success, "flyctl {command} {args:?}: {}\n{}", output.status, said(&output));
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 fn said(output: &Output) -> String {

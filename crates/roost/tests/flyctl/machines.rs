@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use roost_testbed::{App, Server, netns, testapp, wait_until};
 
-use crate::{answering_machine, assert_says, fly::Flyctl, support::server};
+use crate::{answering_machine, assert_says, fly::Flyctl, machine, support::server};
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_machines_life_in_flyctls_hands() -> Result<()> {
@@ -112,9 +112,7 @@ async fn cloned(app: &App<'_>, fly: &Flyctl, id: &str) -> Result<()> {
 }
 
 async fn state(app: &App<'_>, id: &str) -> Result<String> {
-    let machines = app.machines().await?;
-    let machine = machines.iter().find(|m| m["id"] == id).context("the machine")?;
-    Ok(machine["state"].as_str().unwrap_or_default().to_owned())
+    Ok(machine(app, id).await?["state"].as_str().unwrap_or_default().to_owned())
 }
 
 /// What the VMM was started with.

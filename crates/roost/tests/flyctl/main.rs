@@ -4,13 +4,15 @@
 //! docs/flyctl.md lists the commands, and `page` holds it to the calls in these files.
 
 mod fly;
+mod interrupted;
 mod machines;
 mod page;
 #[path = "../support/mod.rs"]
 mod support;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use roost_testbed::App;
+use serde_json::Value;
 
 /// Every piece of text is there.
 #[track_caller]
@@ -22,6 +24,12 @@ fn assert_says(text: &str, pieces: &[&str]) {
 
 /// The machine that answers for the app at the edge.
 async fn answering_machine(app: &App<'_>) -> Result<String> {
-    let answer: serde_json::Value = serde_json::from_str(&app.get("/").await?)?;
+    let answer: Value = serde_json::from_str(&app.get("/").await?)?;
     Ok(answer["machine"].as_str().unwrap_or_default().to_owned())
+}
+
+/// A machine as our API shows it.
+async fn machine(app: &App<'_>, id: &str) -> Result<Value> {
+    let machines = app.machines().await?;
+    machines.into_iter().find(|m| m["id"] == id).with_context(|| format!("no machine {id}"))
 }

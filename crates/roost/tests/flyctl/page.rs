@@ -30,7 +30,7 @@ fn tested() -> BTreeSet<String> {
 
 fn calls(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).expect("read a test");
-    let methods = ["run", "json", "refused", "output"];
+    let methods = ["run", "json", "refused", "run_with_input", "output", "visit"];
     let mut found = Vec::new();
     for method in methods {
         let call = format!(".{method}(");
