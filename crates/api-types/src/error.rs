@@ -30,6 +30,8 @@ pub enum ErrorCode {
     LeaseHeld,
     LeaseNotFound,
     VersionMismatch,
+    /// What the caller said about the present version does not hold.
+    PreconditionFailed,
     InsufficientCapacity,
     ImageUnavailable,
     Timeout,
@@ -54,7 +56,7 @@ impl ErrorCode {
             | Self::LeaseNotFound => 404,
             Self::Timeout => 408,
             Self::NameTaken | Self::DeployRunning | Self::LeaseHeld | Self::VersionMismatch => 409,
-            Self::WrongState => 412,
+            Self::WrongState | Self::PreconditionFailed => 412,
             Self::ImageUnavailable => 422,
             Self::Unknown => 500,
             // 503 would make clients send the same again by themselves; for these, a person decides.

@@ -25,7 +25,8 @@
 //! | `POST/GET …/machines/{id}/lease` | [`LeaseRequest`] | [`LeaseAnswer`] |
 //! | `DELETE …/machines/{id}/lease` | | [`Done`] |
 //! | `GET …/machines/{id}/metadata` | | a map of texts |
-//! | `POST …/machines/{id}/metadata/{key}` | [`MetadataValue`] | 204 |
+//! | `PUT`, `PATCH …/machines/{id}/metadata` | [`UpdateMetadata`] | 204; 412 when the machine is at another version |
+//! | `GET`, `POST …/machines/{id}/metadata/{key}` | [`MetadataValue`] | [`MetadataValue`]; 204 |
 //! | `DELETE …/machines/{id}/metadata/{key}` | | 204 |
 //! | `GET …/secrets` | | [`SecretList`] |
 //! | `POST …/secrets` | [`UpdateSecrets`] | [`SecretsUpdated`] |

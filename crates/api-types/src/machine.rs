@@ -220,3 +220,25 @@ pub struct ListenSocket {
 pub struct MetadataValue {
     pub value: String,
 }
+
+/// A configuration that a machine has, or had.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MachineVersion {
+    pub version: InstanceId,
+    pub user_config: MachineConfig,
+}
+
+impl From<roost_host_api::MachineVersion> for MachineVersion {
+    fn from(version: roost_host_api::MachineVersion) -> Self {
+        Self { version: version.version, user_config: version.config }
+    }
+}
+
+/// Keys to set; one that is null or empty is removed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UpdateMetadata {
+    pub metadata: BTreeMap<String, Option<String>>,
+    /// Refuse when the machine is at another version.
+    pub machine_version: Option<String>,
+}

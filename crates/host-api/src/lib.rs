@@ -16,8 +16,9 @@
 //! | `POST /v1/machines/{id}/signal` | [`SignalMachine`] | |
 //! | `POST /v1/machines/{id}/cordon`, `/uncordon` | [`Cause`] | [`Machine`] |
 //! | `POST /v1/machines/{id}/metadata` | [`SetMetadata`] | [`Machine`] |
+//! | `GET /v1/machines/{id}/versions` | | `[`[`MachineVersion`]`]`, the present one first |
 //! | `DELETE /v1/machines/{id}?…` ([`DestroyMachine`]) | | [`Machine`], as above |
-//! | `GET /v1/machines/{id}/wait?state=&instance_id=&timeout_ms=` | | [`Machine`]; 408 when the time is over |
+//! | `GET /v1/machines/{id}/wait?…` ([`WaitQuery`]) | | [`Machine`]; 408 when the time is over |
 //! | `POST /v1/machines/{id}/exec` | [`ExecMachine`] | [`ExecResult`] |
 //! | `GET /v1/machines/{id}/exec-stream` | upgrade `roost-exec` | [`ExecFrame`]s, a JSON line each, both ways |
 //! | `GET /v1/machines/{id}/listeners` | | `[`[`roost_guest_api::Listener`]`]` |
@@ -33,10 +34,12 @@
 pub mod client;
 mod error;
 mod types;
+mod wait;
 
 pub use client::{HostClient, HostError};
 pub use error::*;
 pub use types::*;
+pub use wait::{Reached, Wait, WaitQuery, states};
 
 /// Name of the protocol that `exec-stream` upgrades to.
 pub const EXEC_PROTOCOL: &str = "roost-exec";

@@ -127,6 +127,16 @@ pub struct SetMetadata {
     #[serde(flatten)]
     pub cause: Cause,
     pub metadata: BTreeMap<String, Option<String>>,
+    /// Refuse unless this is the machine's instance id.
+    #[serde(default)]
+    pub machine_version: Option<InstanceId>,
+}
+
+/// A configuration that a machine has, or had.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MachineVersion {
+    pub version: InstanceId,
+    pub config: MachineConfig,
 }
 
 /// Query of `DELETE /v1/machines/{id}`.

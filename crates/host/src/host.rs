@@ -201,7 +201,7 @@ impl Host {
 }
 
 fn not_found(id: &MachineId) -> ErrorBody {
-    refuse(ErrorCode::MachineNotFound, format!("this host has no machine {id}"))
+    refuse(ErrorCode::MachineNotFound, format!("machine not found: this host has no machine {id}"))
 }
 
 fn new_record(create: CreateMachine, place: Place) -> Record {

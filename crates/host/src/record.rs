@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 /// Older events are forgotten: enough to explain the last few lives of a machine.
-const MAX_EVENTS: usize = 40;
+const MAX_EVENTS: usize = 50;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -112,8 +112,16 @@ impl Record {
         self.add_event(kind, source, details);
     }
 
+    /// The event that led here gets the state that it led to.
+    pub fn conclude_event(&mut self) {
+        let state = self.state;
+        if let Some(event) = self.events.iter_mut().find(|event| event.leads_to_a_state()) {
+            event.status = state.to_string();
+        }
+    }
+
     pub fn add_exit(&mut self, exit: ExitEvent, reason: Option<String>) {
-        let restart_count = exit.restarting.then_some(self.restarts.len() as u32);
+        let restart_count = Some(self.restarts.len() as u32);
         self.add_event("exit", "host", Some(EventRequest { exit_event: Some(exit), restart_count, reason }));
     }
 

@@ -109,7 +109,8 @@ async fn stopped_machines_leases_and_cordons_are_remembered() {
     let nonce = made.nonce.expect("a create that takes a lease tells its nonce");
     let host = host.restart().await;
     let found = host.client.machine(&create.id).await.unwrap();
-    assert!(found.cordoned && found.state == MachineState::Created && found.nonce.is_none());
+    assert!(found.cordoned && found.nonce.is_none());
+    host.wait(&create.id, MachineState::Stopped).await;
     host.client.release_lease(&create.id, &nonce).await.unwrap();
     host.client.start(&create.id, &by("user")).await.unwrap();
     host.wait(&create.id, MachineState::Started).await;

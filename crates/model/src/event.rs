@@ -11,7 +11,7 @@ pub struct MachineEvent {
     /// `launch`, `start`, `update`, `stop`, `exit`, `suspend`, `cordon`, `uncordon`, `destroy`, ...
     #[serde(rename = "type")]
     pub kind: String,
-    /// State of the machine after the event.
+    /// State of the machine after the event: where what it began has led so far.
     pub status: String,
     /// Who caused it: `user`, `host`, `proxy`, `deploy`.
     pub source: String,
@@ -19,6 +19,15 @@ pub struct MachineEvent {
     pub timestamp: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<EventRequest>,
+}
+
+impl MachineEvent {
+    /// Something began with it, or was reached, that ends in a state; a cordon, say, leads nowhere.
+    pub fn leads_to_a_state(&self) -> bool {
+        const KINDS: [&str; 9] =
+            ["launch", "start", "update", "stop", "restart", "exit", "launch_failed", "suspend", "destroy"];
+        KINDS.contains(&self.kind.as_str())
+    }
 }
 
 /// Details of an event.

@@ -3,6 +3,7 @@
 //! ```text
 //!            create                 start               exit, stop
 //!  (nothing) ──────► created ──────► starting ──► started ──► stopping ──► stopped
+//!                       └──── made without a start: its image is ready ──────▲
 //!                                       ▲           │ ▲                      │
 //!                                       │   suspend │ │ resume               │ start
 //!                                       │           ▼ │                      │
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MachineState {
-    /// Recorded on its host; never booted.
+    /// Recorded on its host; its image is being made ready.
     Created,
     /// Disks, network or VMM are being made ready, or the guest boots.
     Starting,
@@ -81,6 +82,11 @@ impl MachineState {
             self,
             Self::Starting | Self::Stopping | Self::Suspending | Self::Replacing | Self::Destroying
         )
+    }
+
+    /// A state that stays until somebody does something.
+    pub fn is_settled(self) -> bool {
+        !self.is_transient() && self != Self::Created
     }
 
     pub fn can_start(self) -> bool {

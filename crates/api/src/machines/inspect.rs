@@ -2,7 +2,7 @@
 
 use axum::Json;
 use jiff::Timestamp;
-use roost_api_types::{ListenSocket, ProcessStat};
+use roost_api_types::{ListenSocket, MachineVersion, ProcessStat};
 use roost_guest_api::{Listener, ProcessInfo};
 use roost_model::MachineEvent;
 use serde::Deserialize;
@@ -54,4 +54,10 @@ pub async fn events(path: MachinePath, Params(query): Params<EventsQuery>) -> Js
     let mut events = path.machine.events;
     events.truncate(query.limit.unwrap_or(usize::MAX));
     Json(events)
+}
+
+/// The configurations that the machine had; the present one first.
+pub async fn versions(path: MachinePath) -> Result<Json<Vec<MachineVersion>>> {
+    let versions = path.host.versions(&path.machine.id).await?;
+    Ok(Json(versions.into_iter().map(MachineVersion::from).collect()))
 }

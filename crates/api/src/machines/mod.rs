@@ -40,7 +40,14 @@ fn routes_of_one() -> Router<Arc<Api>> {
         .route("/exec-stream", get(exec::exec_stream))
         .route("/ps", get(inspect::ps))
         .route("/events", get(inspect::events))
+        .route("/versions", get(inspect::versions))
         .route("/lease", get(lease::get_lease).post(lease::take_lease).delete(lease::release_lease))
-        .route("/metadata", get(metadata::metadata))
-        .route("/metadata/{key}", post(metadata::set_metadata).delete(metadata::remove_metadata))
+        .route(
+            "/metadata",
+            get(metadata::metadata).put(metadata::update_metadata).patch(metadata::update_metadata),
+        )
+        .route(
+            "/metadata/{key}",
+            get(metadata::metadata_value).post(metadata::set_metadata).delete(metadata::remove_metadata),
+        )
 }

@@ -32,6 +32,13 @@ pub async fn wait(path: MachinePath, Params(query): Params<Vec<(String, String)>
             Err(error) => failed = Some(ApiError::from(error)),
         }
     }
+    // Clients take a machine that came to its end before they asked for one that is not found.
+    if path.host.machine(id).await.is_ok_and(|machine| machine.state == MachineState::Destroyed) {
+        return Err(ApiError::new(
+            ErrorCode::MachineNotFound,
+            format!("machine not found: machine {id} is destroyed"),
+        ));
+    }
     Err(failed.map(|e| explain(e, &asked)).unwrap_or_else(|| ApiError::invalid("no state to wait for")))
 }
 

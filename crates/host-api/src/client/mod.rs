@@ -25,8 +25,8 @@ pub use self::{
 };
 use crate::{
     Cause, CollectImages, Collected, CreateMachine, DestroyMachine, ExecMachine, ExecResult, HostInfo, Lease,
-    LeaseRequest, LogLine, LogQuery, Machine, Reservation, ReserveRequest, SetMetadata, SignalMachine,
-    StopMachine, UpdateMachine, WatchEvent,
+    LeaseRequest, LogLine, LogQuery, Machine, MachineVersion, Reservation, ReserveRequest, SetMetadata,
+    SignalMachine, StopMachine, UpdateMachine, Wait, WaitQuery, WatchEvent,
 };
 
 /// Every call is answered once its first step is recorded; a host that needs longer is stuck.
@@ -118,6 +118,11 @@ impl HostClient {
         self.act(id, "metadata", metadata).await
     }
 
+    /// The configurations that a machine had, as far as they are kept; the present one first.
+    pub async fn versions(&self, id: &MachineId) -> Result<Vec<MachineVersion>, HostError> {
+        self.get(&format!("/v1/machines/{id}/versions")).await
+    }
+
     pub async fn destroy(&self, id: &MachineId, destroy: &DestroyMachine) -> Result<Machine, HostError> {
         let query = query(destroy)?;
         self.call(Method::DELETE, &format!("/v1/machines/{id}?{query}"), NO_BODY).await
@@ -132,10 +137,13 @@ impl HostClient {
         instance: Option<InstanceId>,
         timeout: Duration,
     ) -> Result<Machine, HostError> {
-        let instance = instance.map(|i| format!("&instance_id={i}")).unwrap_or_default();
-        let path =
-            format!("/v1/machines/{id}/wait?state={state}&timeout_ms={}{instance}", timeout.as_millis());
-        self.connection.call(Method::GET, &path, NO_BODY, timeout + ANSWER_MARGIN).await
+        self.wait_for(id, &Wait { instance, ..Wait::until([state], timeout) }).await
+    }
+
+    /// As [`HostClient::wait`], for any of several states; [`Wait::met_by`] tells which one it was.
+    pub async fn wait_for(&self, id: &MachineId, wait: &Wait) -> Result<Machine, HostError> {
+        let path = format!("/v1/machines/{id}/wait?{}", query(&WaitQuery::from(wait))?);
+        self.connection.call(Method::GET, &path, NO_BODY, wait.timeout + ANSWER_MARGIN).await
     }
 
     pub async fn exec(&self, id: &MachineId, exec: &ExecMachine) -> Result<ExecResult, HostError> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use roost_host_api::{
-    Cause, CreateMachine, DestroyMachine, ErrorBody, ErrorCode, Lease, LeaseRequest, Machine, SetMetadata,
-    SignalMachine, StopMachine, UpdateMachine,
+    Cause, CreateMachine, DestroyMachine, ErrorBody, ErrorCode, Lease, LeaseRequest, Machine, MachineVersion,
+    SetMetadata, SignalMachine, StopMachine, UpdateMachine,
 };
 use roost_model::{AppName, MachineId, MachineState};
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use super::{
     answer::{Answer, Body, Json, PathOf, Query},
 };
 use crate::{
+    context::refuse,
     host::Host,
     owner::{Command, Reply},
 };
@@ -67,6 +68,16 @@ pub async fn destroy(
     }
 }
 
+/// The present version first.
+pub async fn versions(State(app): State<App>, PathOf(id): Id) -> Answer<Vec<MachineVersion>> {
+    let earlier = app.host.ctx().store.versions(&id).await.map_err(ErrorBody::from)?;
+    let now = app.host.machine(&id)?;
+    let earlier = earlier.into_iter().filter(|(version, _)| *version < now.instance_id);
+    let now = [(now.instance_id, now.config.clone())];
+    let versions = now.into_iter().chain(earlier);
+    Ok(Json(versions.map(|(version, config)| MachineVersion { version, config }).collect()))
+}
+
 pub async fn start(State(app): State<App>, PathOf(id): Id, Body(cause): Body<Cause>) -> Answer<Shown> {
     Ok(Json(ask(&app.host, &id, |reply| Command::Start(cause, reply)).await?))
 }
@@ -104,11 +115,13 @@ pub async fn take_lease(
     PathOf(id): Id,
     Body(request): Body<LeaseRequest>,
 ) -> Answer<Lease> {
-    Ok(Json(ask(&app.host, &id, |reply| Command::TakeLease(request, reply)).await?))
+    let taken = ask(&app.host, &id, |reply| Command::TakeLease(request, reply)).await;
+    Ok(Json(taken.map_err(|error| gone_if_destroyed(&app.host, &id, error))?))
 }
 
 pub async fn lease(State(app): State<App>, PathOf(id): Id) -> Answer<Lease> {
-    Ok(Json(ask(&app.host, &id, Command::Lease).await?))
+    let lease = ask(&app.host, &id, Command::Lease).await;
+    Ok(Json(lease.map_err(|error| gone_if_destroyed(&app.host, &id, error))?))
 }
 
 pub async fn release_lease(
@@ -116,7 +129,8 @@ pub async fn release_lease(
     PathOf(id): Id,
     Query(query): Query<LeaseQuery>,
 ) -> Answer<()> {
-    Ok(Json(ask(&app.host, &id, |reply| Command::ReleaseLease(query.nonce, reply)).await?))
+    let released = ask(&app.host, &id, |reply| Command::ReleaseLease(query.nonce, reply)).await;
+    Ok(Json(released.map_err(|error| gone_if_destroyed(&app.host, &id, error))?))
 }
 
 pub async fn ask<T>(
@@ -125,6 +139,16 @@ pub async fn ask<T>(
     command: impl FnOnce(Reply<T>) -> Command,
 ) -> Result<T, ErrorBody> {
     host.owner(id)?.ask(command).await
+}
+
+/// Whoever refreshes a lease in the background stops when there is nothing left to be leased.
+fn gone_if_destroyed(host: &Host, id: &MachineId, error: ErrorBody) -> ErrorBody {
+    match error.code {
+        ErrorCode::WrongState if is_destroyed(host, id) => {
+            refuse(ErrorCode::MachineNotFound, format!("machine not found: machine {id} is destroyed"))
+        }
+        _ => error,
+    }
 }
 
 fn is_destroyed(host: &Host, id: &MachineId) -> bool {

@@ -52,6 +52,7 @@ fn router(host: Host, shutdown: CancellationToken) -> Router {
         .route("/v1/machines/{id}/signal", post(machines::signal))
         .route("/v1/machines/{id}/cordon", post(machines::cordon))
         .route("/v1/machines/{id}/uncordon", post(machines::uncordon))
+        .route("/v1/machines/{id}/versions", get(machines::versions))
         .route("/v1/machines/{id}/metadata", post(machines::set_metadata))
         .route(
             "/v1/machines/{id}/lease",

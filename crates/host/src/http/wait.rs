@@ -3,51 +3,40 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::extract::State;
-use roost_host_api::{ErrorBody, ErrorCode, Machine};
-use roost_model::{InstanceId, MachineId, MachineState};
-use serde::Deserialize;
+use roost_host_api::{ErrorBody, ErrorCode, Machine, Wait, WaitQuery, states};
+use roost_model::{MachineId, MachineState};
 use tokio::{sync::broadcast::error::RecvError, time::timeout};
 
 use super::{
     App,
     answer::{Answer, Json, PathOf, Query},
 };
-use crate::{context::refuse, host::Host};
+use crate::{context::refuse, host::Host, request::invalid};
 
 /// A wait that nobody bounds ends like one of the Machines API's.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
-
-#[derive(Deserialize)]
-pub struct WaitQuery {
-    state: String,
-    instance_id: Option<InstanceId>,
-    timeout_ms: Option<u64>,
-}
 
 pub async fn wait(
     State(app): State<App>,
     PathOf(id): PathOf<MachineId>,
     Query(query): Query<WaitQuery>,
 ) -> Answer<Arc<Machine>> {
-    let state: MachineState = query
-        .state
-        .parse()
-        .map_err(|e: roost_model::state::UnknownState| crate::request::invalid(e.to_string()))?;
     let limit = query.timeout_ms.map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(MAX_TIMEOUT);
-    let reached = timeout(limit, reach(&app.host, &id, state, query.instance_id)).await;
-    Ok(Json(reached.unwrap_or_else(|_| Err(overdue(&app.host, &id, state, limit)))?))
+    let wait = Wait {
+        states: states(&query.state).map_err(|e| invalid(e.to_string()))?,
+        instance: query.instance_id,
+        from_event: query.from_event_id,
+        timeout: limit,
+    };
+    let reached = timeout(limit, reach(&app.host, &id, &wait)).await;
+    Ok(Json(reached.unwrap_or_else(|_| Err(overdue(&app.host, &id, &wait)))?))
 }
 
-async fn reach(
-    host: &Host,
-    id: &MachineId,
-    state: MachineState,
-    instance: Option<InstanceId>,
-) -> Result<Arc<Machine>, ErrorBody> {
+async fn reach(host: &Host, id: &MachineId, wait: &Wait) -> Result<Arc<Machine>, ErrorBody> {
     let (mut machine, mut changes) = host.ctx().hub.follow(id).ok_or_else(|| gone(id))?;
     loop {
-        if let Some(answer) = answer(&machine, state, instance) {
+        if let Some(answer) = answer(&machine, wait) {
             return answer;
         }
         machine = match changes.recv().await {
@@ -59,34 +48,38 @@ async fn reach(
 }
 
 /// What a waiter is told of a machine like this; nothing if it is to wait on.
-fn answer(
-    machine: &Arc<Machine>,
-    state: MachineState,
-    instance: Option<InstanceId>,
-) -> Option<Result<Arc<Machine>, ErrorBody>> {
+fn answer(machine: &Arc<Machine>, wait: &Wait) -> Option<Result<Arc<Machine>, ErrorBody>> {
     let Machine { id, state: now, instance_id, .. } = &**machine;
-    if let Some(wanted) = instance.filter(|wanted| wanted < instance_id) {
+    if let Some(wanted) = wait.instance.filter(|wanted| wanted < instance_id) {
         let text = format!("version {wanted} of machine {id} was replaced by {instance_id}");
         return Some(Err(refuse(ErrorCode::VersionMismatch, text)));
     }
-    if *now == state && instance.is_none_or(|wanted| wanted == *instance_id) {
+    if wait.met_by(machine).is_some() {
         return Some(Ok(machine.clone()));
     }
+    let wants_end = wait.states.iter().any(|state| state.is_gone());
     let never = match now {
         MachineState::Destroyed => true,
-        MachineState::Failed => !matches!(state, MachineState::Destroying | MachineState::Destroyed),
+        MachineState::Failed => !wants_end && wait.from_event.is_none(),
         _ => false,
     };
     never.then(|| {
         let why = last_reason(machine).map(|reason| format!(": {reason}")).unwrap_or_default();
-        Err(refuse(ErrorCode::WrongState, format!("machine {id} is {now} and will not be {state}{why}")))
+        let text = format!("machine {id} is {now} and will not be {}{why}", names(&wait.states));
+        Err(refuse(ErrorCode::WrongState, text))
     })
 }
 
-fn overdue(host: &Host, id: &MachineId, state: MachineState, limit: Duration) -> ErrorBody {
-    let secs = limit.as_secs_f64();
+fn overdue(host: &Host, id: &MachineId, wait: &Wait) -> ErrorBody {
+    let secs = wait.timeout.as_secs_f64();
     let now = host.machine(id).map_or_else(|_| "gone".to_owned(), |machine| machine.state.to_string());
-    refuse(ErrorCode::Timeout, format!("machine {id} is not {state} after {secs} s, but {now}"))
+    let text = format!("machine {id} is not {} after {secs} s, but {now}", names(&wait.states));
+    refuse(ErrorCode::Timeout, text)
+}
+
+fn names(states: &[MachineState]) -> String {
+    let names: Vec<_> = states.iter().map(|state| state.as_str()).collect();
+    names.join(" or ")
 }
 
 fn last_reason(machine: &Machine) -> Option<&str> {
@@ -94,5 +87,5 @@ fn last_reason(machine: &Machine) -> Option<&str> {
 }
 
 fn gone(id: &MachineId) -> ErrorBody {
-    refuse(ErrorCode::MachineNotFound, format!("this host has no machine {id}"))
+    refuse(ErrorCode::MachineNotFound, format!("machine not found: this host has no machine {id}"))
 }

@@ -18,6 +18,8 @@ use crate::{
 
 pub enum Activity {
     Idle,
+    /// The image of a machine that is not to be started is being made ready.
+    Preparing(Job<Result<(), BootError>>),
     /// The restart policy waits.
     Backoff(Instant),
     Booting(Boot),
@@ -64,6 +66,7 @@ impl Boot {
 }
 
 pub enum Happened {
+    Prepared(Result<(), BootError>),
     BackoffOver,
     Booted(Box<Result<Running, BootError>>),
     Connected(Phase),
@@ -79,6 +82,9 @@ impl Activity {
     pub async fn next(&mut self) -> Happened {
         match self {
             Self::Idle => std::future::pending().await,
+            Self::Preparing(job) => Happened::Prepared(
+                job.end().await.unwrap_or_else(|error| Err(BootError::Panicked(error.to_string()))),
+            ),
             Self::Backoff(until) => {
                 tokio::time::sleep_until(*until).await;
                 Happened::BackoffOver

@@ -37,20 +37,23 @@ impl Owner {
         };
         let lease = take_lease(&self.record, &update);
         let UpdateMachine { spec, source, .. } = update;
-        let shown = self
-            .commit(Some(Step::Replace), |record| {
-                record.state = MachineState::Replacing;
-                record.halt = Some(halt);
-                record.not_before = None;
-                record.spec = spec;
-                record.instance_id = InstanceId::generate();
-                record.ever_started = false;
-                record.failed_boots = 0;
-                record.restarts.clear();
-                record.lease = lease.clone();
-                record.add_event("update", &source, None);
-            })
-            .await?;
+        let before = self.record.clone();
+        let record = &mut self.record;
+        record.state = MachineState::Replacing;
+        record.halt = Some(halt);
+        record.not_before = None;
+        record.spec = spec;
+        record.instance_id = InstanceId::generate();
+        record.ever_started = false;
+        record.failed_boots = 0;
+        record.restarts.clear();
+        record.lease = lease.clone();
+        record.add_event("update", &source, None);
+        if let Err(error) = self.ctx.store.save_replaced(&self.record, &before).await {
+            self.record = before;
+            return Err(error.into());
+        }
+        let shown = self.show();
         if claim.is_some() {
             self.claim = claim;
         }
@@ -63,11 +66,7 @@ impl Owner {
             return Err(self.wrong_state("updated"));
         }
         if let Some(wanted) = update.current_version.filter(|v| *v != self.record.instance_id) {
-            let (id, now) = (&self.record.id, self.record.instance_id);
-            let text = format!(
-                "machine {id} is at version {now}, not at {wanted}: somebody changed it; read it again"
-            );
-            return Err(refuse(ErrorCode::VersionMismatch, text));
+            return Err(self.other_version(wanted));
         }
         if update.name.as_ref().is_some_and(|name| *name != self.record.name) {
             let text = format!(
@@ -79,8 +78,19 @@ impl Owner {
         Ok(())
     }
 
+    fn other_version(&self, wanted: InstanceId) -> ErrorBody {
+        let (id, now) = (&self.record.id, self.record.instance_id);
+        let text =
+            format!("machine {id} is at version {now}, not at {wanted}: somebody changed it; read it again");
+        refuse(ErrorCode::VersionMismatch, text)
+    }
+
+    /// A lease does not keep others from this: metadata restarts nothing, and clients that hold the
+    /// lease change it without their nonce.
     pub(super) async fn set_metadata(&mut self, change: &SetMetadata) -> Result<Arc<Machine>, ErrorBody> {
-        self.check_lease(change.cause.lease_nonce.as_deref())?;
+        if let Some(wanted) = change.machine_version.filter(|v| *v != self.record.instance_id) {
+            return Err(self.other_version(wanted));
+        }
         self.commit(None, |record| record.apply_metadata(change)).await
     }
 

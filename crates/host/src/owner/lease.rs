@@ -48,7 +48,9 @@ impl Owner {
             Some(lease) if nonce != Some(&lease.nonce) => {
                 let LeaseRecord { owner, expires_at, .. } = lease;
                 let id = &self.record.id;
-                let text = format!("machine {id} is leased by {owner} until {expires_at}; try again then");
+                let text = format!(
+                    "lease currently held by {owner} on machine {id}, until {expires_at}; try again then"
+                );
                 Err(refuse(ErrorCode::LeaseHeld, text))
             }
             _ => Ok(()),
@@ -60,7 +62,7 @@ impl Owner {
     }
 
     fn no_lease(&self) -> ErrorBody {
-        refuse(ErrorCode::LeaseNotFound, format!("machine {} has no lease", self.record.id))
+        refuse(ErrorCode::LeaseNotFound, format!("lease not found: machine {} has none", self.record.id))
     }
 }
 

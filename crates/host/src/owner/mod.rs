@@ -90,13 +90,16 @@ impl Owner {
     /// Nothing exists yet but the record.
     fn begin(&mut self, claim: Option<Claim>) {
         self.claim = claim;
-        if self.record.state == MachineState::Starting {
-            self.boot_now();
+        match self.record.state {
+            MachineState::Starting => self.boot_now(),
+            MachineState::Created => self.prepare_now(),
+            _ => {}
         }
     }
 
     async fn proceed(&mut self, happened: Happened) {
         match happened {
+            Happened::Prepared(prepared) => self.prepared(prepared).await,
             Happened::BackoffOver => self.boot_again().await,
             Happened::Booted(booted) => self.booted(*booted).await,
             Happened::Connected(phase) => {

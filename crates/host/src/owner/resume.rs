@@ -24,6 +24,9 @@ const ADOPT_AGAIN: Duration = Duration::from_secs(1);
 impl Owner {
     pub(super) async fn resume(&mut self) {
         self.show();
+        if self.record.state == MachineState::Created {
+            return self.prepare_now();
+        }
         if !self.record.holds_capacity() && self.record.state != MachineState::Destroying {
             return;
         }

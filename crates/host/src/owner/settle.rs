@@ -9,12 +9,13 @@ use tokio::{task::spawn_blocking, time::Instant};
 use super::{
     Owner,
     activity::{Activity, Running},
-    boot::{BootError, seconds},
+    boot::{BootError, prepare, seconds},
     release::Left,
     stop::default_halt,
 };
 use crate::{
     checks::Checks,
+    job::Job,
     place,
     record::Then,
     restart::{Ending, Verdict, decide, in_window},
@@ -26,6 +27,23 @@ use crate::{
 const MAX_FAILED_BOOTS: u32 = 3;
 
 impl Owner {
+    /// Makes a machine ready that is not to be started yet.
+    pub(super) fn prepare_now(&mut self) {
+        let work = prepare(self.ctx.clone(), self.record.clone());
+        self.activity = Activity::Preparing(Job::spawn(work));
+    }
+
+    pub(super) async fn prepared(&mut self, prepared: Result<(), BootError>) {
+        self.activity = Activity::Idle;
+        self.record.image_labels = self.image_labels();
+        let Err(error) = prepared else { return self.settle(MachineState::Stopped).await };
+        let reason = error.to_string();
+        self.record.add_event_because("launch_failed", "host", Some(reason.clone()));
+        self.say(format!("Machine was not made ready: {reason}")).await;
+        // What may go better another time is tried again by a start.
+        self.settle(if error.is_final() { MachineState::Failed } else { MachineState::Stopped }).await;
+    }
+
     pub(super) async fn booted(&mut self, booted: Result<Running, BootError>) {
         match booted {
             Ok(running) => self.started(running).await,
@@ -146,6 +164,7 @@ impl Owner {
         self.record.state = state;
         self.record.halt = None;
         self.record.updated_at = Timestamp::now();
+        self.record.conclude_event();
         self.record_at(Step::Stopped).await;
     }
 

@@ -139,7 +139,7 @@ impl Owner {
             Activity::Running(running) | Activity::Halting(running, _) => self.tell_to_stop(running).await,
             Activity::Releasing(job) => self.activity = Activity::Releasing(job),
             Activity::Booting(boot) => self.release_now(Left::Boot(boot)),
-            Activity::Idle | Activity::Backoff(_) => self.release_now(Left::Unknown),
+            Activity::Idle | Activity::Preparing(_) | Activity::Backoff(_) => self.release_now(Left::Unknown),
         }
     }
 

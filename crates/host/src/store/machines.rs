@@ -3,7 +3,7 @@
 use roost_model::{AppName, MachineId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Store, StoreError, Survives};
+use super::{Store, StoreError, Survives, versions};
 use crate::{
     record::{Place, Record},
     step::Step,
@@ -78,6 +78,20 @@ impl Store {
     pub async fn save_at(&self, record: &Record, step: Step) -> Result<(), StoreError> {
         self.write(record, Some(step)).await?;
         step.crash_point();
+        Ok(())
+    }
+
+    /// Saves a machine of a new version, and keeps the one that it had `before`.
+    pub async fn save_replaced(&self, record: &Record, before: &Record) -> Result<(), StoreError> {
+        let (id, json) = (record.id.clone(), serde_json::to_string(record)?);
+        let (version, config) = (before.instance_id, before.spec.config.clone());
+        self.run(Survives::PowerLoss, move |db| {
+            let save = "UPDATE machines SET step = ?2, record = ?3 WHERE id = ?1";
+            db.execute(save, params![id.as_str(), Step::Replace.name(), json])?;
+            versions::keep(db, &id, version, &config)
+        })
+        .await?;
+        Step::Replace.crash_point();
         Ok(())
     }
 

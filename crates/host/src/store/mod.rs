@@ -10,6 +10,7 @@
 
 mod machines;
 mod schema;
+mod versions;
 
 use std::{path::Path, time::Duration};
 

@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// One entry takes the schema from its index to the next version. Never edited, only added to.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE machines (
         id       TEXT PRIMARY KEY,
         app      TEXT NOT NULL,
@@ -19,7 +20,17 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE UNIQUE INDEX machine_names ON machines (app, name) WHERE name IS NOT NULL;
     -- Numbers that only grow.
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
-"];
+",
+    "
+    -- Configurations that a machine had; the present one is in its record.
+    CREATE TABLE versions (
+        machine     TEXT NOT NULL REFERENCES machines (id) ON DELETE CASCADE,
+        instance_id TEXT NOT NULL,
+        config      TEXT NOT NULL,
+        PRIMARY KEY (machine, instance_id)
+    ) STRICT;
+",
+];
 
 pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as i64;
