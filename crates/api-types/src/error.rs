@@ -35,6 +35,8 @@ pub enum ErrorCode {
     InsufficientCapacity,
     ImageUnavailable,
     Timeout,
+    /// The platform does not offer it; the error says what to use instead.
+    Unsupported,
     /// The host (or the guest) is not there to answer.
     Unavailable,
     /// The client's mistake is not one of the above, or a code of a newer server.
@@ -57,7 +59,7 @@ impl ErrorCode {
             Self::Timeout => 408,
             Self::NameTaken | Self::DeployRunning | Self::LeaseHeld | Self::VersionMismatch => 409,
             Self::WrongState | Self::PreconditionFailed => 412,
-            Self::ImageUnavailable => 422,
+            Self::ImageUnavailable | Self::Unsupported => 422,
             Self::Unknown => 500,
             // 503 would make clients send the same again by themselves; for these, a person decides.
             Self::InsufficientCapacity => 422,

@@ -4,6 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use roost_catalog::Catalog;
 use roost_directory::{Directory, DirectoryError};
+use roost_graphql::Executor;
 use roost_host_api::HostClient;
 use roost_images::registry::BlobStore;
 use roost_seal::{KeyFileError, MasterKey};
@@ -44,6 +45,7 @@ pub struct Api {
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) master_key: MasterKey,
     pub(crate) deployer: Deployer,
+    pub(crate) graphql: Executor,
     /// Ends with the role: streams listen to it.
     pub(crate) shutdown: CancellationToken,
 }
@@ -79,6 +81,7 @@ impl Api {
         apps::ensure_personal_org(&store).await.map_err(|e: ApiError| OpenError::Setup(e.to_string()))?;
         Ok(Arc::new(Self {
             deployer: Deployer::new(&config.node),
+            graphql: Executor::default(),
             store,
             hosts: Hosts::one(parts.host),
             catalog: parts.catalog,

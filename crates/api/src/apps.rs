@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The org of whoever names none.
-const PERSONAL: &str = "personal";
+pub const PERSONAL: &str = "personal";
 
 /// How long a delete waits for the app's machines to be gone; past it, it goes on in the background.
 const DELETE_WAIT: Duration = Duration::from_secs(60);
@@ -130,17 +130,27 @@ async fn destroy(host: &HostClient, machine: &Machine) -> Result<()> {
 
 fn shown(api: &Api, app: &AppRecord, org: &OrgRecord, machine_count: u64) -> App {
     App {
-        id: format!("app_{}", app.number),
+        id: id_of(app),
         internal_numeric_id: app.number,
         name: app.name.clone(),
         organization: Organization { name: org.name.clone(), slug: org.slug.clone(), internal_numeric_id: 1 },
         network: app.network_name.clone(),
-        status: if app.current_release.is_some() { "deployed" } else { "pending" }.to_owned(),
+        status: status_of(app).to_owned(),
         machine_count,
         volume_count: 0,
         current_release: app.current_release,
         url: api.config.url_of(&app.name),
     }
+}
+
+/// Nothing was deployed before a release was complete.
+pub fn status_of(app: &AppRecord) -> &'static str {
+    if app.current_release.is_some() { "deployed" } else { "pending" }
+}
+
+/// The id under which clients know the app; it stays when the name is given to another.
+pub fn id_of(app: &AppRecord) -> String {
+    format!("app_{}", app.number)
 }
 
 fn check_network_name(name: &str) -> Result<()> {

@@ -13,21 +13,26 @@
 mod api;
 mod apps;
 mod auth;
+mod client_releases;
 mod collect;
 mod config;
 mod deploy;
 mod deploys;
 mod error;
+mod graphql;
 mod hosts;
 mod http;
 mod images;
 mod logs;
 mod machines;
+mod orgs;
 mod registration;
 mod releases;
 mod secrets;
+mod standing;
 mod status;
 mod store;
+mod ui_ex;
 
 pub use self::{
     api::{Api, ApiParts, OpenError},

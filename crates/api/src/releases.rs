@@ -1,19 +1,17 @@
 //! Releases: made by a deploy, a rollback or new secrets; each makes machines follow.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Extension, Json, Router,
     extract::{Path, State},
     routing,
 };
-use roost_api_types::{
-    CreateRelease, DeployAnswer, DeployKind, DeployStatus, ErrorCode, Release, Rollback, Scale,
-};
+use roost_api_types::{CreateRelease, DeployAnswer, DeployStatus, ErrorCode, Release, Rollback, Scale};
 use roost_app_config::{AppConfig, ReleaseMeta, section::StrategyName};
 use roost_images::{Resolved, command};
 use roost_model::{AppName, ImageRef};
-use roost_records::{AppRecord, DeployRecord, ReleaseReason, ReleaseRecord};
+use roost_records::{AppRecord, ReleaseReason, ReleaseRecord};
 
 use crate::{
     api::Api,
@@ -23,6 +21,7 @@ use crate::{
     deploys,
     error::{ApiError, Result},
     http::{AppPath, Body},
+    standing::{self, Standing},
 };
 
 /// Releases in a list.
@@ -119,16 +118,9 @@ pub async fn deploy_secrets(
 }
 
 pub async fn list(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Result<Json<Vec<Release>>> {
-    let releases = api.store.releases(&app.name, LISTED).await?;
-    let mut last: HashMap<u64, DeployStatus> = HashMap::new();
-    for deploy in api.store.deploys(&app.name, LISTED).await? {
-        if deploy.kind == DeployKind::Release {
-            last.entry(deploy.release).or_insert(deploy.status);
-        }
-    }
-    let list = releases.into_iter().map(|release| {
-        // A deploy that is forgotten ended long ago; later releases came after it.
-        let status = last.get(&release.version).copied().unwrap_or(DeployStatus::Succeeded);
+    let releases = standing::newest(&api, &app.name, LISTED).await?;
+    let list = releases.into_iter().map(|(release, standing)| {
+        let status = standing.deploy_status();
         Release { config: None, ..shown(release, app.current_release, status) }
     });
     Ok(Json(list.collect()))
@@ -141,8 +133,8 @@ pub async fn get(
 ) -> Result<Json<Release>> {
     let version = deploys::number(&version)?;
     let release = api.store.release(&app.name, version).await?;
+    let status = standing::of(&api, &release).await?.deploy_status();
     let deploy = deploys::last_of(&api, &app.name, version).await?;
-    let status = deploy.as_ref().map_or(DeployStatus::Succeeded, |deploy| deploy.status);
     let deploy = deploy.map(|deploy| deploys::shown(&deploy));
     Ok(Json(Release { deploy, ..shown(release, app.current_release, status) }))
 }
@@ -161,11 +153,7 @@ fn answer(begun: Begun, plan_only: bool) -> Result<Json<DeployAnswer>> {
 
 fn shown(release: ReleaseRecord, current: Option<u64>, status: DeployStatus) -> Release {
     Release {
-        description: match release.reason {
-            ReleaseReason::Deploy => "deploy".to_owned(),
-            ReleaseReason::Rollback { to } => format!("rollback to v{to}"),
-            ReleaseReason::Secrets => "new secrets".to_owned(),
-        },
+        description: release.reason.to_string(),
         current: current == Some(release.version),
         version: release.version,
         id: release.id,
@@ -197,13 +185,11 @@ fn draft_of(release: ReleaseRecord) -> Draft {
 
 /// The release that ran before the current one.
 async fn release_before(api: &Api, app: &AppRecord) -> Result<u64> {
-    let ran = |deploy: &DeployRecord| {
-        deploy.kind == DeployKind::Release
-            && deploy.status == DeployStatus::Succeeded
-            && Some(deploy.release) != app.current_release
+    let releases = standing::newest(api, &app.name, LISTED).await?;
+    let ran = |(release, standing): &&(ReleaseRecord, Standing)| {
+        standing.deploy_status() == DeployStatus::Succeeded && Some(release.version) != app.current_release
     };
-    let deploys = api.store.deploys(&app.name, LISTED).await?;
-    deploys.iter().find(|deploy| ran(deploy)).map(|deploy| deploy.release).ok_or_else(|| {
+    releases.iter().find(ran).map(|(release, _)| release.version).ok_or_else(|| {
         let message = format!(
             "app \"{}\" has no earlier release that ran (images of the last {KEPT_RELEASES} are kept); \
              `roost releases -a {}` shows what it has",

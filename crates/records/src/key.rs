@@ -1,14 +1,18 @@
 //! The keys. Names in them are DNS labels, so that a slash only ever separates.
 
 use roost_model::{AppName, HostId};
+use ulid::Ulid;
 
 pub const ORGS: &str = "orgs/";
 pub const NETWORKS: &str = "networks/";
 pub const APPS: &str = "apps/";
 pub const RELEASES: &str = "releases/";
+pub const CLIENT_ROLLOUTS: &str = "client-rollouts/";
+pub const RELEASE_IDS: &str = "release-ids/";
 pub const DEPLOYS: &str = "deploys/";
 pub const DEPLOY_LOCKS: &str = "deploy-locks/";
 pub const DEPLOY_OWNERS: &str = "deploy-owners/";
+pub const BUILDS: &str = "builds/";
 pub const SECRETS: &str = "secrets/";
 pub const TOKENS: &str = "tokens/";
 pub const HOSTS: &str = "hosts/";
@@ -39,6 +43,18 @@ pub fn release(app: &AppName, version: u64) -> String {
     format!("{RELEASES}{app}/{version:010}")
 }
 
+pub fn client_rollouts(app: &AppName) -> String {
+    format!("{CLIENT_ROLLOUTS}{app}/")
+}
+
+pub fn client_rollout(app: &AppName, version: u64) -> String {
+    format!("{CLIENT_ROLLOUTS}{app}/{version:010}")
+}
+
+pub fn release_id(id: &Ulid) -> String {
+    format!("{RELEASE_IDS}{id}")
+}
+
 pub fn deploys(app: &AppName) -> String {
     format!("{DEPLOYS}{app}/")
 }
@@ -53,6 +69,14 @@ pub fn deploy_lock(app: &AppName) -> String {
 
 pub fn deploy_owner(app: &AppName) -> String {
     format!("{DEPLOY_OWNERS}{app}")
+}
+
+pub fn builds(app: &AppName) -> String {
+    format!("{BUILDS}{app}/")
+}
+
+pub fn build(app: &AppName, number: u64) -> String {
+    format!("{BUILDS}{app}/{number:010}")
 }
 
 pub fn secrets(app: &AppName) -> String {

@@ -6,9 +6,12 @@
 //! | `networks/<org>/<name>` | [`NetworkRecord`] | never |
 //! | `apps/<app>` | [`AppRecord`] | when a deploy ends, when counts are set |
 //! | `releases/<app>/<version>` | [`ReleaseRecord`] | never |
+//! | `client-rollouts/<app>/<version>` | [`ClientRollout`] | as the client that carries it out says |
+//! | `release-ids/<id>` | [`ReleaseId`] | never; of releases that clients carry out |
 //! | `deploys/<app>/<number>` | [`DeployRecord`] | with every step, by the deploy's owner |
 //! | `deploy-locks/<app>` | [`DeployLock`] | there while a deploy runs |
 //! | `deploy-owners/<app>` | [`DeployOwner`] | leased: the api that executes the deploy |
+//! | `builds/<app>/<number>` | [`BuildRecord`] | when the build ends |
 //! | `secrets/<app>/<version>` | [`SecretsRecord`] | never: a change makes the next version |
 //! | `tokens/<sha256 of the token>` | [`TokenRecord`] | |
 //! | `hosts/<id>` | [`HostRecord`] | when a host comes up differently |
@@ -18,6 +21,7 @@
 //! Machines are not here: their hosts own them.
 
 mod app;
+mod build;
 mod deploy;
 mod host;
 pub mod key;
@@ -29,11 +33,12 @@ mod token;
 
 pub use self::{
     app::AppRecord,
+    build::{BuildRecord, BuildStatus},
     deploy::{DeployLock, DeployOwner, DeployRecord, RolloutRecord, StepProgress},
     host::HostRecord,
     org::{DEFAULT_NETWORK, NetworkRecord, OrgRecord},
     record::{Corrupt, Record, Stored},
-    release::{ReleaseReason, ReleaseRecord},
+    release::{CarriedOutBy, ClientRollout, ClientStatus, ReleaseId, ReleaseReason, ReleaseRecord},
     secret::{SecretsRecord, StoredSecret},
     token::{TokenRecord, TokenScope},
 };

@@ -8,7 +8,8 @@ use roost_directory::{Compare, Op, Txn};
 use roost_model::{AppName, ImageRef, MachineId};
 use roost_planner::plan;
 use roost_records::{
-    AppRecord, DeployLock, DeployRecord, ReleaseReason, ReleaseRecord, RolloutRecord, Stored, key,
+    AppRecord, CarriedOutBy, DeployLock, DeployRecord, ReleaseReason, ReleaseRecord, RolloutRecord, Stored,
+    key,
 };
 use ulid::Ulid;
 
@@ -128,6 +129,7 @@ fn release(app: &AppName, version: u64, draft: &Draft) -> ReleaseRecord {
         secrets_version,
         strategy,
         reason,
+        carried_out_by: CarriedOutBy::Platform,
         message,
         created_by,
         created_at: Timestamp::now(),

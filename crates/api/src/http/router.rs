@@ -11,24 +11,29 @@ use crate::{
     auth::{RegistryAuthorizer, authenticate},
     deploys,
     error::ApiError,
-    images, logs, machines, releases, secrets, status,
+    graphql, images, logs, machines, releases, secrets, status, ui_ex,
 };
 
 pub fn router(api: Arc<Api>) -> Router {
     let authorizer = Arc::new(RegistryAuthorizer { directory: Arc::clone(&api.store.directory) });
     let registry = roost_images::registry::router(Arc::clone(&api.blobs), authorizer);
-    let with_token = with_token()
-        .fallback(no_such_call)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&api), authenticate))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(api);
-    Router::new().merge(without_token()).merge(registry).fallback_service(with_token)
+    let with_token = behind_token(with_token().fallback(no_such_call), &api, MAX_BODY_BYTES);
+    let graphql = behind_token(graphql::routes(), &api, graphql::MAX_DOCUMENT_BYTES)
+        .layer(middleware::from_fn(graphql::in_band));
+    Router::new().merge(without_token()).merge(registry).merge(graphql).fallback_service(with_token)
 }
 
 /// What everybody may call.
 fn without_token() -> Router {
     Router::new().route("/healthz", get(|| async { "ok\n" }))
+}
+
+fn behind_token(routes: Router<Arc<Api>>, api: &Arc<Api>, max_body_bytes: usize) -> Router {
+    routes
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(api), authenticate))
+        .layer(DefaultBodyLimit::max(max_body_bytes))
+        .with_state(Arc::clone(api))
 }
 
 /// What needs an API token. One line a resource, in the order of the alphabet.
@@ -42,6 +47,7 @@ fn with_token() -> Router<Arc<Api>> {
         .merge(releases::routes())
         .merge(secrets::routes())
         .merge(status::routes())
+        .merge(ui_ex::routes())
 }
 
 async fn no_such_call(uri: axum::http::Uri) -> ApiError {

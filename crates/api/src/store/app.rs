@@ -99,7 +99,14 @@ impl Store {
 
     /// Removes an app's records, the app's own last of all.
     pub async fn remove_app(&self, name: &AppName) -> Result<()> {
-        let records = [key::releases(name), key::deploys(name), key::secrets(name)];
+        self.remove_release_ids(name).await?;
+        let records = [
+            key::client_rollouts(name),
+            key::releases(name),
+            key::deploys(name),
+            key::builds(name),
+            key::secrets(name),
+        ];
         self.txn(Txn::always(records.map(Op::delete_prefix))).await?;
         self.txn(Txn::always([Op::delete(key::app(name))])).await?;
         Ok(())

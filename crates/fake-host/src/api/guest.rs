@@ -48,5 +48,7 @@ pub async fn logs(State(host): Host, Query(query): Query<LogQuery>) -> String {
         process: "app".to_owned(),
         stream: "stdout".to_owned(),
     };
-    machines.enumerate().map(|m| serde_json::to_string(&line(m)).expect("JSON") + "\n").collect()
+    let lines = machines.enumerate().map(line);
+    let lines = lines.filter(|line| query.after.is_none_or(|after| line.cursor > after));
+    lines.map(|line| serde_json::to_string(&line).expect("JSON") + "\n").collect()
 }

@@ -1,0 +1,125 @@
+//! What the schema asks of the platform, by family. Answers hold only what the caller may see.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Error, ErrorExtensionValues};
+use async_trait::async_trait;
+
+use crate::types::{
+    address::IpAddress,
+    app::App,
+    app_config::AppConfig,
+    image::{Image, ImageVersion},
+    machine::Machine,
+    organization::Organization,
+    region::Region,
+    release::Release,
+    secret::Secret,
+    user::User,
+    volume::Volume,
+};
+
+pub type Answer<T> = Result<T, Refusal>;
+
+/// Why something was not done, for the person who asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub code: Code,
+    pub message: String,
+}
+
+/// Kinds of refusals, as clients know them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    Unauthorized,
+    NotFound,
+    /// The document or an argument can not be used.
+    Invalid,
+    /// Understood, and not possible.
+    Unprocessable,
+    ServerError,
+}
+
+/// Who calls, and the organizations that they belong to.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    async fn viewer(&self) -> Answer<User>;
+    async fn organizations(&self) -> Answer<Vec<Organization>>;
+    /// By id, slug or raw slug, which are unique together.
+    async fn organization(&self, key: &str) -> Answer<Organization>;
+}
+
+/// Apps, and what belongs to one.
+#[async_trait]
+pub trait Apps: Send + Sync {
+    /// All of them, by name; of one organization, of one role, where these are given.
+    async fn apps(&self, organization: Option<&str>, role: Option<&str>) -> Answer<Vec<App>>;
+    /// By name or id.
+    async fn app(&self, key: &str) -> Answer<App>;
+    /// Newest first.
+    async fn releases(&self, app: &App, first: usize) -> Answer<Vec<Release>>;
+    async fn release(&self, app: &App, version: u64) -> Answer<Release>;
+    /// The configuration of the current release.
+    async fn config(&self, app: &App) -> Answer<AppConfig>;
+    async fn secrets(&self, app: &App) -> Answer<Vec<Secret>>;
+    async fn addresses(&self, app: &App) -> Answer<Vec<IpAddress>>;
+    /// The IPv4 address that the app shares with others, if it has one.
+    async fn shared_address(&self, app: &App) -> Answer<Option<String>>;
+}
+
+/// What hosts have: machines, volumes, and where hosts are.
+#[async_trait]
+pub trait Hosts: Send + Sync {
+    async fn machines(&self, app: &App) -> Answer<Vec<Machine>>;
+    async fn machine(&self, id: &str) -> Answer<Machine>;
+    async fn volume(&self, id: &str) -> Answer<Volume>;
+    async fn regions(&self) -> Answer<Vec<Region>>;
+}
+
+/// What image references mean.
+#[async_trait]
+pub trait Images: Send + Sync {
+    /// What a reference means for this app now.
+    async fn image(&self, app: &App, reference: &str) -> Answer<Image>;
+    /// The image of a release, pinned when the release was made.
+    async fn image_of_release(&self, app: &App, version: u64) -> Answer<ImageVersion>;
+}
+
+pub trait Platform: Accounts + Apps + Hosts + Images {}
+
+impl<T: Accounts + Apps + Hosts + Images> Platform for T {}
+
+/// The platform that this document is executed against.
+pub(crate) fn platform<'a>(context: &Context<'a>) -> &'a dyn Platform {
+    &**context.data_unchecked::<Arc<dyn Platform>>()
+}
+
+impl Refusal {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Code::NotFound, message)
+    }
+}
+
+impl Code {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::NotFound => "NOT_FOUND",
+            Self::Invalid => "INVALID",
+            Self::Unprocessable => "UNPROCESSABLE",
+            Self::ServerError => "SERVER_ERROR",
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", refusal.code.as_str());
+        Self { extensions: Some(extensions), ..Self::new(refusal.message) }
+    }
+}
