@@ -33,6 +33,11 @@ impl ApiClient {
         self.done(Method::POST, &format!("/v1/apps/{app}/machines/{id}/stop"), Some(how)).await
     }
 
+    /// The machine's memory is kept, and a start goes on from there; where that is not possible it is stopped.
+    pub async fn suspend_machine(&self, app: &AppName, id: &MachineId) -> Result<(), ClientError> {
+        self.done(Method::POST, &format!("/v1/apps/{app}/machines/{id}/suspend"), NO_BODY).await
+    }
+
     /// Stops and starts; the machine has a new boot when it is `started` again.
     pub async fn restart_machine(
         &self,

@@ -5,11 +5,11 @@
 //!    idle ───── close the door if nothing is in flight ───────────────┐
 //!    excess ─── for long enough? close the door, wait until empty ────┤
 //!                                                                     ▼
-//!          ask the host to stop ─► wait until the catalog says so ─► open the door
+//!   ask the host to stop or suspend ─► wait until the catalog says so ─► open the door
 //! ```
 //!
 //! Behind a closed door a machine gets no request: those that come meanwhile go elsewhere, or wait
-//! until it has stopped and wake it again. A stop that the host refuses opens the door at once.
+//! until it sleeps and wake it again. A call that the host refuses opens the door at once.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,11 +17,11 @@ use std::{
 };
 
 use jiff::Timestamp;
-use roost_host_api::{Cause, StopMachine};
-use roost_model::{AppName, MachineState};
+use roost_host_api::{Cause, HostError, Machine, StopMachine};
+use roost_model::{AppName, MachineState, service::Autostop};
 use roost_routing::{
     Target,
-    sleep::{Group, Now, plan},
+    sleep::{Group, Now, how, plan},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -77,7 +77,7 @@ fn pass(edge: &Arc<Edge>, room: &Arc<Semaphore>, excess: &mut ExcessSince) {
     excess.retain(|key, _| still.contains(key));
 }
 
-/// Empties and stops a machine whose door is closed; opens the door in the end, however it went.
+/// Empties a machine and puts it to sleep whose door is closed; opens the door in the end, however it went.
 fn put_to_sleep(
     edge: &Arc<Edge>,
     place: OwnedSemaphorePermit,
@@ -89,7 +89,7 @@ fn put_to_sleep(
     edge.tasks.clone().spawn(async move {
         let door = Door(target);
         if emptied(&door.0).await {
-            stop(&edge, &app, &door.0, why).await;
+            end(&edge, &app, &door.0, why).await;
         }
         drop((door, place));
     });
@@ -114,18 +114,25 @@ async fn emptied(target: &Target) -> bool {
     timeout(DRAIN_LIMIT, empty).await.is_ok()
 }
 
-async fn stop(edge: &Edge, app: &AppName, target: &Target, why: &str) {
-    info!(%app, machine = %target.id, why, "stopping machine");
-    let cause = Cause { source: "proxy".into(), reason: Some(why.into()), lease_nonce: None };
-    let request = StopMachine { cause, signal: None, timeout: None };
-    if let Err(error) = edge.host.stop(&target.id, &request).await {
-        return warn!(%app, machine = %target.id, %error, "machine could not be stopped");
+async fn end(edge: &Edge, app: &AppName, target: &Target, why: &str) {
+    if let Err(error) = ask_host(edge, app, target, why).await {
+        return warn!(%app, machine = %target.id, %error, "machine could not be put to sleep");
     }
     let reported = edge.catalog.wait_for(|snapshot| {
         let machine = snapshot.app(app).and_then(|app| app.machine(&target.id));
         machine.is_none_or(|m| m.state != MachineState::Started).then_some(())
     });
     if timeout(STOP_REPORT, reported).await.is_err() {
-        warn!(%app, machine = %target.id, "host did not report the stop that it accepted");
+        warn!(%app, machine = %target.id, "host did not report the end that it accepted");
     }
+}
+
+async fn ask_host(edge: &Edge, app: &AppName, target: &Target, why: &str) -> Result<Machine, HostError> {
+    let cause = Cause { source: "proxy".into(), reason: Some(why.into()), lease_nonce: None };
+    if how(target) == Autostop::Suspend {
+        info!(%app, machine = %target.id, why, "suspending machine");
+        return edge.host.suspend(&target.id, &cause).await;
+    }
+    info!(%app, machine = %target.id, why, "stopping machine");
+    edge.host.stop(&target.id, &StopMachine { cause, signal: None, timeout: None }).await
 }

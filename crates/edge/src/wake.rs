@@ -125,7 +125,8 @@ fn outcome(
     };
     match machine.state {
         MachineState::Started => Some(Ok(())),
-        MachineState::Starting | MachineState::Replacing => None,
+        // Suspending: it starts again as soon as that is over.
+        MachineState::Starting | MachineState::Replacing | MachineState::Suspending => None,
         _ if machine.updated_at <= asked || will_restart(machine) => None,
         _ => Some(Err(Failure::new(Code::WakeFailed, reason(machine)))),
     }

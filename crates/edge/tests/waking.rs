@@ -77,6 +77,17 @@ async fn an_idle_machine_sleeps_and_wakes_again() {
 }
 
 #[tokio::test]
+async fn a_service_that_says_suspend_has_its_idle_machine_suspended() {
+    let machine = FakeMachine::of("web", says("hello")).started().service("autostop", json!("suspend"));
+    let node = Node::configured([machine], |edge| edge.idle_after = Duration::from_millis(500)).await;
+    let id = node.catalog.snapshot().machines().next().unwrap().id.clone();
+    assert_eq!(node.get("web", "/").await.status, 200);
+    node.reaches(&id, MachineState::Suspended, SOON).await;
+    assert_eq!(node.get("web", "/").await.body, "hello");
+    assert_eq!(node.host.starts(), 1);
+}
+
+#[tokio::test]
 async fn the_floor_of_running_machines_is_kept() {
     let machine =
         || FakeMachine::of("web", says("hello")).started().service("min_machines_running", json!(2));

@@ -1,4 +1,4 @@
-//! A machine's life: start, stop, and what comes of it a moment later.
+//! A machine's life: start, stop, suspend, and what comes of it a moment later.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -62,6 +62,31 @@ impl Shared {
             }
         });
         Ok(stopping)
+    }
+
+    /// Begins a suspend, which takes as long as a stop. What its app knows is in the app's router, which stays.
+    pub fn suspend(self: &Arc<Self>, id: &MachineId) -> Answer<Machine> {
+        let state = self.get(id)?.state;
+        if !state.can_suspend() {
+            return Err(wrong_state(state));
+        }
+        self.note("suspend", id);
+        let takes = self.with(id, |entry| {
+            entry.server = None;
+            entry.plan.stop_takes
+        })?;
+        let suspending = self.change(id, |machine| {
+            machine.state = MachineState::Suspending;
+            machine.events.insert(0, event("suspend", "suspending", None));
+        })?;
+        let (host, version) = (self.clone(), suspending.clone());
+        tokio::spawn(async move {
+            sleep(takes).await;
+            if host.is_still(&version) {
+                let _ = host.change(&version.id, |machine| machine.state = MachineState::Suspended);
+            }
+        });
+        Ok(suspending)
     }
 
     /// Sockets that its guest would report.

@@ -12,6 +12,7 @@
 //! | `PUT /v1/machines/{id}` | [`UpdateMachine`] | [`Machine`] |
 //! | `POST /v1/machines/{id}/start` | [`Cause`] | [`Machine`], as soon as the step is recorded |
 //! | `POST /v1/machines/{id}/stop` | [`StopMachine`] | [`Machine`], as above |
+//! | `POST /v1/machines/{id}/suspend` | [`Cause`] | [`Machine`], as above; one that can not be suspended is stopped instead |
 //! | `POST /v1/machines/{id}/restart` | [`StopMachine`] | [`Machine`] |
 //! | `POST /v1/machines/{id}/signal` | [`SignalMachine`] | |
 //! | `POST /v1/machines/{id}/cordon`, `/uncordon` | [`Cause`] | [`Machine`] |

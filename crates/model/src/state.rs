@@ -97,6 +97,10 @@ impl MachineState {
         matches!(self, Self::Starting | Self::Started | Self::Suspended)
     }
 
+    pub fn can_suspend(self) -> bool {
+        self == Self::Started
+    }
+
     pub fn can_update(self) -> bool {
         !matches!(self, Self::Destroying | Self::Destroyed | Self::Replacing)
     }

@@ -134,9 +134,9 @@ fn standing(target: &Target, ask: &Ask<'_>, vantage: &Vantage) -> Standing {
         state if state.can_start() && target.routes[route].autostart => Standing::Asleep(rank),
         state if state.can_start() => Standing::Out(Unavailable::Asleep),
         MachineState::Starting | MachineState::Replacing => Standing::Pending(Pending::Starting),
-        MachineState::Stopping | MachineState::Suspending if target.routes[route].autostart => {
-            Standing::Pending(Pending::Stopping)
-        }
+        // Its host goes on from the memory that it still has, without writing or reading it.
+        MachineState::Suspending if target.routes[route].autostart => Standing::Asleep(rank),
+        MachineState::Stopping if target.routes[route].autostart => Standing::Pending(Pending::Stopping),
         MachineState::Stopping | MachineState::Suspending => Standing::Out(Unavailable::Asleep),
         _ => Standing::Out(Unavailable::Failed),
     }

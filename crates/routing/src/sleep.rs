@@ -37,6 +37,12 @@ pub struct Plan {
     pub excess: BTreeMap<Group, Arc<Target>>,
 }
 
+/// How a machine that nobody needs is put to sleep: suspended only if every service of it says so.
+pub fn how(target: &Target) -> Autostop {
+    let suspend = target.routes.iter().all(|route| route.autostop == Autostop::Suspend);
+    if suspend { Autostop::Suspend } else { Autostop::Stop }
+}
+
 /// Decides for one app. `idle_after`: how long a machine must have had nothing to do.
 pub fn plan(app: &App, now: Now, idle_after: Duration) -> Plan {
     let mut groups: BTreeMap<Group, Vec<&Arc<Target>>> = BTreeMap::new();

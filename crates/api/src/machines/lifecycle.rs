@@ -1,4 +1,4 @@
-//! Start, stop, restart, signal, cordon, destroy.
+//! Start, stop, suspend, restart, signal, cordon, destroy.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +23,11 @@ pub async fn stop(path: MachinePath, Body(body): Body<StopMachine>) -> Result<Js
     let signal = body.signal.filter(|signal| !signal.is_empty());
     let stop = HostStop { cause: path.cause(), signal, timeout: nonzero(body.timeout) };
     path.host.stop(&path.machine.id, &stop).await?;
+    Ok(Json(Done::OK))
+}
+
+pub async fn suspend(path: MachinePath) -> Result<Json<Done>> {
+    path.host.suspend(&path.machine.id, &path.cause()).await?;
     Ok(Json(Done::OK))
 }
 

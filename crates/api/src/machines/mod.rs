@@ -31,6 +31,7 @@ fn routes_of_one() -> Router<Arc<Api>> {
         .route("/", get(list::get).post(change::update).delete(lifecycle::destroy))
         .route("/start", post(lifecycle::start))
         .route("/stop", post(lifecycle::stop))
+        .route("/suspend", post(lifecycle::suspend))
         .route("/restart", post(lifecycle::restart))
         .route("/signal", post(lifecycle::signal))
         .route("/cordon", post(lifecycle::cordon))

@@ -68,6 +68,11 @@ pub async fn stop(State(host): Host, Path(id): Id, Json(stop): Json<StopMachine>
     Ok(Json(host.stop(&id)?))
 }
 
+pub async fn suspend(State(host): Host, Path(id): Id, Json(cause): Json<Cause>) -> Answer<Machine> {
+    host.check_lease(&id, cause.lease_nonce.as_deref())?;
+    Ok(Json(host.suspend(&id)?))
+}
+
 pub async fn cordon(State(host): Host, Path(id): Id) -> Answer<Machine> {
     Ok(Json(host.change(&id, |machine| machine.cordoned = true)?))
 }

@@ -31,6 +31,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/machines/{id}", get(machines::get).put(machines::update).delete(machines::destroy))
         .route("/v1/machines/{id}/start", post(machines::start))
         .route("/v1/machines/{id}/stop", post(machines::stop))
+        .route("/v1/machines/{id}/suspend", post(machines::suspend))
         .route("/v1/machines/{id}/cordon", post(machines::cordon))
         .route("/v1/machines/{id}/uncordon", post(machines::uncordon))
         .route("/v1/machines/{id}/metadata", post(machines::set_metadata))

@@ -97,6 +97,12 @@ impl HostClient {
         self.act(id, "stop", stop).await
     }
 
+    /// Keeps the machine's memory and ends its VMM; `start` goes on from there. A machine of which that is
+    /// not possible is stopped instead, and its event says why.
+    pub async fn suspend(&self, id: &MachineId, cause: &Cause) -> Result<Machine, HostError> {
+        self.act(id, "suspend", cause).await
+    }
+
     pub async fn restart(&self, id: &MachineId, stop: &StopMachine) -> Result<Machine, HostError> {
         self.act(id, "restart", stop).await
     }

@@ -86,6 +86,10 @@ pub async fn stop(State(app): State<App>, PathOf(id): Id, Body(stop): Body<StopM
     Ok(Json(ask(&app.host, &id, |reply| Command::Stop(stop, reply)).await?))
 }
 
+pub async fn suspend(State(app): State<App>, PathOf(id): Id, Body(cause): Body<Cause>) -> Answer<Shown> {
+    Ok(Json(ask(&app.host, &id, |reply| Command::Suspend(cause, reply)).await?))
+}
+
 pub async fn restart(State(app): State<App>, PathOf(id): Id, Body(stop): Body<StopMachine>) -> Answer<Shown> {
     Ok(Json(ask(&app.host, &id, |reply| Command::Restart(stop, reply)).await?))
 }

@@ -48,6 +48,7 @@ fn router(host: Host, shutdown: CancellationToken) -> Router {
         .route("/v1/machines/{id}", get(machines::get).put(machines::update).delete(machines::destroy))
         .route("/v1/machines/{id}/start", post(machines::start))
         .route("/v1/machines/{id}/stop", post(machines::stop))
+        .route("/v1/machines/{id}/suspend", post(machines::suspend))
         .route("/v1/machines/{id}/restart", post(machines::restart))
         .route("/v1/machines/{id}/signal", post(machines::signal))
         .route("/v1/machines/{id}/cordon", post(machines::cordon))

@@ -19,6 +19,7 @@ type Shown = Arc<Machine>;
 pub enum Command {
     Start(Cause, Reply<Shown>),
     Stop(StopMachine, Reply<Shown>),
+    Suspend(Cause, Reply<Shown>),
     Restart(StopMachine, Reply<Shown>),
     Signal(SignalMachine, Reply<()>),
     Cordon(Cause, Reply<Shown>),
@@ -59,6 +60,7 @@ impl Owner {
         match command {
             Command::Start(cause, reply) => answer(reply, self.start(&cause).await),
             Command::Stop(stop, reply) => answer(reply, self.stop(&stop).await),
+            Command::Suspend(cause, reply) => answer(reply, self.suspend(&cause).await),
             Command::Restart(stop, reply) => answer(reply, self.restart(&stop).await),
             Command::Signal(signal, reply) => answer(reply, self.signal(&signal).await),
             Command::Cordon(cause, reply) => answer(reply, self.set_cordoned(&cause, true).await),

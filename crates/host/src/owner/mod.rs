@@ -26,6 +26,7 @@ mod release;
 mod resume;
 mod settle;
 mod stop;
+mod suspend;
 
 use std::sync::Arc;
 

@@ -119,7 +119,12 @@ impl Owner {
     }
 
     /// Records that what runs is to end, and begins with it.
-    async fn halt(&mut self, stop: &StopMachine, then: Then, event: &str) -> Result<Arc<Machine>, ErrorBody> {
+    pub(super) async fn halt(
+        &mut self,
+        stop: &StopMachine,
+        then: Then,
+        event: &str,
+    ) -> Result<Arc<Machine>, ErrorBody> {
         let halt = halt_of(&self.record, stop, then)?;
         let shown = self
             .commit(Some(Step::Stop), |record| {

@@ -1,10 +1,15 @@
-//! `roost machine start`, `stop`, `restart` and `destroy`: one action, on machine after machine.
+//! `roost machine start`, `stop`, `suspend`, `restart` and `destroy`: one action, on machine after machine.
+
+use std::time::Duration;
 
 use roost_api_types::StopMachine;
 use roost_client::ApiClient;
 use roost_model::{AppName, GoDuration, MachineId, MachineState};
 
 use crate::{cli::AppOption, commands::context::Context, failure::OrNext as _};
+
+/// Between two looks at a machine that may end in one of two states.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -75,6 +80,36 @@ pub async fn stop(args: StopArgs, context: &Context) -> anyhow::Result<()> {
         step.done("stopped");
     }
     Ok(())
+}
+
+pub async fn suspend(args: Args, context: &Context) -> anyhow::Result<()> {
+    let (app, api) = (context.app(&args.app)?, context.api()?);
+    for id in &args.machines {
+        let step = context.progress.step(format!("Suspending {id}"));
+        let suspending = api.suspend_machine(&app, id).await;
+        suspending.or_next(format!("roost machine status {id} --app {app}"))?;
+        step.done(suspended(&api, &app, id).await?);
+    }
+    Ok(())
+}
+
+/// Waits for the end of a suspend, which may have become a stop; says which, and why.
+async fn suspended(api: &ApiClient, app: &AppName, id: &MachineId) -> anyhow::Result<String> {
+    let next = || format!("roost machine status {id} --app {app}");
+    loop {
+        let machine = api.machine(app, id).await.or_next(next())?;
+        match machine.state {
+            MachineState::Suspending => {}
+            MachineState::Stopping | MachineState::Stopped => {
+                wait(api, app, id, MachineState::Stopped).await?;
+                let reason = machine.events.iter().find(|event| event.kind == "stop");
+                let reason = reason.and_then(|event| event.request.as_ref()?.reason.clone());
+                return Ok(format!("stopped instead: {}", reason.unwrap_or_default()));
+            }
+            state => return Ok(state.to_string()),
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 pub async fn restart(args: StopArgs, context: &Context) -> anyhow::Result<()> {

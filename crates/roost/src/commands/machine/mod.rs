@@ -35,6 +35,8 @@ enum Command {
     Start(act::Args),
     /// Stop machines; they keep their ids and can be started again
     Stop(act::StopArgs),
+    /// Suspend machines; a start goes on from the memory that is kept
+    Suspend(act::Args),
     /// Stop and start machines
     Restart(act::StopArgs),
     /// Run a command in a machine
@@ -50,6 +52,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         Command::Status(args) => status::run(args, context).await?,
         Command::Start(args) => act::start(args, context).await?,
         Command::Stop(args) => act::stop(args, context).await?,
+        Command::Suspend(args) => act::suspend(args, context).await?,
         Command::Restart(args) => act::restart(args, context).await?,
         Command::Destroy(args) => act::destroy(args, context).await?,
         Command::Exec(args) => return exec::run(args, context).await,
