@@ -1,7 +1,7 @@
 //! Keys that are accepted and stored although nothing acts on them yet. A deploy says them, so that
 //! nobody believes in what does not happen.
 
-use roost_model::service::{Autostop, Protocol};
+use roost_model::service::Protocol;
 
 use crate::{
     AppConfig,
@@ -76,10 +76,6 @@ fn deploy(found: &mut Unacted, deploy: &Deploy) {
 fn http_service(found: &mut Unacted, service: &HttpService) {
     let at = "http_service";
     found.note(service.force_https == Some(true), format!("{at}.force_https"));
-    found.note(
-        service.auto_stop_machines == Some(Autostop::Suspend),
-        format!("{at}.auto_stop_machines = \"suspend\" (stop is used)"),
-    );
     found.note(service.tls_options.is_some(), format!("{at}.tls_options"));
     http_options(found, at, service.http_options.as_ref());
     found.note(!service.machine_checks.is_empty(), format!("{at}.machine_checks"));
@@ -90,10 +86,6 @@ fn http_service(found: &mut Unacted, service: &HttpService) {
 
 fn service(found: &mut Unacted, at: &str, service: &ServiceSection) {
     found.note(service.protocol == Some(Protocol::Udp), format!("{at}.protocol = \"udp\""));
-    found.note(
-        service.auto_stop_machines == Some(Autostop::Suspend),
-        format!("{at}.auto_stop_machines = \"suspend\" (stop is used)"),
-    );
     found.note(!service.machine_checks.is_empty(), format!("{at}.machine_checks"));
     for (n, port) in service.ports.iter().enumerate() {
         let at = format!("{at}.ports[{n}]");

@@ -112,6 +112,12 @@ pub enum HostMessage {
     SetClock {
         unix_ns: i64,
     },
+    /// The machine was suspended and goes on: its clock stood still, and whoever has its memory knows what its
+    /// random numbers would be. `entropy` is base64 of fresh ones; no answer.
+    Resumed {
+        unix_ns: i64,
+        entropy: String,
+    },
     /// Signal to the main process (a number); no answer.
     Signal {
         signal: i32,

@@ -37,6 +37,10 @@ pub struct HostSettings {
     pub shared_cpus_per_core: u32,
     /// Most that a machine can write to its root file system.
     pub rootfs_mib: u64,
+    /// Machines with more memory are stopped where they would be suspended.
+    pub suspend_memory_mib: u64,
+    /// Disk that the memory of all suspended machines may take.
+    pub suspended_disk_mib: u64,
     /// Kept of each app's logs.
     pub logs_mib_per_app: u64,
     /// How long a destroyed machine can still be asked about, in seconds.
@@ -51,6 +55,8 @@ impl Default for HostSettings {
             memory_reserve_mib: 512,
             shared_cpus_per_core: 16,
             rootfs_mib: 8192,
+            suspend_memory_mib: 2048,
+            suspended_disk_mib: 32_768,
             logs_mib_per_app: 16,
             keep_destroyed_secs: 3600,
         }

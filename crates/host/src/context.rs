@@ -7,13 +7,14 @@ use std::sync::{
 
 use roost_host_api::{ErrorBody, ErrorCode, Machine};
 use roost_model::{Guest, MachineId, service::CheckStatus};
-use roost_vmm::JailSpec;
+use roost_vmm::{JailSpec, Maker};
 
 use crate::{
     capacity::Ledger,
     config::HostConfig,
     hub::Hub,
     logs::Logs,
+    memory::Shelf,
     place,
     record::Record,
     scratch::Scratch,
@@ -31,6 +32,7 @@ pub struct Context {
     pub hub: Hub,
     pub ledger: Ledger,
     pub scratch: Scratch,
+    pub shelf: Shelf,
     pub sealing_key: SealingKey,
     sessions: AtomicU64,
 }
@@ -40,16 +42,17 @@ pub struct Shared {
     pub logs: Logs,
     pub ledger: Ledger,
     pub scratch: Scratch,
+    pub shelf: Shelf,
     pub sealing_key: SealingKey,
 }
 
 impl Context {
     pub fn new(config: HostConfig, parts: Parts, shared: Shared) -> Arc<Self> {
-        let Shared { store, logs, ledger, scratch, sealing_key } = shared;
+        let Shared { store, logs, ledger, scratch, shelf, sealing_key } = shared;
         // Sessions with a guest must differ from those of an earlier process with the same guest.
         let sessions = AtomicU64::new(rand::random::<u64>() >> 1);
         let hub = Hub::new();
-        Arc::new(Self { config, parts, store, logs, hub, ledger, scratch, sealing_key, sessions })
+        Arc::new(Self { config, parts, store, logs, hub, ledger, scratch, shelf, sealing_key, sessions })
     }
 
     /// The number of a new session with a guest; none before it had it.
@@ -72,6 +75,11 @@ impl Context {
             tracing::error!(machine = %id, %error, "record not saved");
             tokio::time::sleep(SAVE_AGAIN).await;
         }
+    }
+
+    /// What machines are made by here and now.
+    pub fn maker(&self) -> Maker {
+        self.parts.vmm.maker(&self.parts.boot)
     }
 
     pub fn jail(&self, record: &Record, guest: &Guest) -> JailSpec {

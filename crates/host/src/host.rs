@@ -16,7 +16,7 @@ use roost_images::ImageError;
 use roost_initramfs::KernelError;
 use roost_model::{InstanceId, MachineId, MachineState};
 use roost_netdev::NetError;
-use roost_vmm::VmmError;
+use roost_vmm::{Maker, VmmError};
 use ulid::Ulid;
 
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
     janitor,
     job::Job,
     logs::Logs,
+    memory::Shelf,
     owner::{Handle, Origin, Owner, new_lease, with_nonce},
     place,
     record::{Place, Record},
@@ -138,7 +139,8 @@ impl Host {
             false => Some(self.ctx.ledger.claim(&create.id, &guest, create.reservation)?),
         };
         let (id, app, name) = (create.id.clone(), create.app.clone(), create.name.clone());
-        let build = move |place| new_record(create, place);
+        let maker = self.ctx.maker();
+        let build = move |place| new_record(create, place, maker);
         let slots = place::slots(&self.ctx.config);
         match self.ctx.store.create(slots, id.clone(), app.clone(), name.clone(), build).await? {
             NewMachine::Made(record) => Ok(self.adopt_new(*record, claim)),
@@ -204,7 +206,7 @@ fn not_found(id: &MachineId) -> ErrorBody {
     refuse(ErrorCode::MachineNotFound, format!("machine not found: this host has no machine {id}"))
 }
 
-fn new_record(create: CreateMachine, place: Place) -> Record {
+fn new_record(create: CreateMachine, place: Place, maker: Maker) -> Record {
     let now = Timestamp::now();
     let source = create.source.clone();
     let lease = create.lease_ttl_secs.map(|ttl_secs| {
@@ -235,6 +237,8 @@ fn new_record(create: CreateMachine, place: Place) -> Record {
         restarts: Vec::new(),
         not_before: None,
         lease,
+        maker: None,
+        kept_bytes: None,
         events: Default::default(),
         created_at: now,
         updated_at: now,
@@ -243,7 +247,7 @@ fn new_record(create: CreateMachine, place: Place) -> Record {
     };
     record.add_event("launch", &source, None);
     if !create.skip_launch {
-        record.begin_boot();
+        record.begin_boot(maker);
     }
     record
 }
@@ -259,6 +263,7 @@ fn open_shared(config: &HostConfig) -> Result<Shared, OpenError> {
         logs: logs.map_err(io("opening the logs"))?,
         ledger: Ledger::new(capacity.cpus, memory_mib, settings.shared_cpus_per_core),
         scratch: Scratch::open(&config.scratch_templates(), settings.rootfs_mib)?,
+        shelf: Shelf::new(settings.suspended_disk_mib),
         sealing_key: SealingKey::open(&config.sealing_key()).map_err(io("opening the sealing key"))?,
     })
 }

@@ -27,6 +27,7 @@ mod hub;
 mod janitor;
 mod job;
 mod logs;
+mod memory;
 mod owner;
 mod parts;
 mod place;

@@ -1,13 +1,13 @@
 //! The real parts: the image store, the host's network, the VMM driver.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use roost_images::{Collected, Image, ImageError, ImageStore};
 use roost_initramfs::{Kernel, KernelSource};
 use roost_model::{ImageRef, MachineId};
 use roost_netdev::{HostNet, Link, LinkKind, MachineNet, NetError};
-use roost_vmm::{BootFiles, Driver, GuestStream, JailSpec, VmExit, VmSpec, VmmError};
+use roost_vmm::{BootFiles, Driver, GuestStream, JailSpec, Maker, VmExit, VmSpec, VmmError};
 use tokio::task::spawn_blocking;
 
 use crate::{
@@ -86,6 +86,14 @@ impl Vmm for Chosen {
         Ok(Arc::new(self.driver.spawn(spec).await?))
     }
 
+    async fn restore(&self, spec: &VmSpec, from: &Path) -> Result<Arc<dyn Vm>, VmmError> {
+        Ok(Arc::new(self.driver.restore(spec, from).await?))
+    }
+
+    fn maker(&self, boot: &BootFiles) -> Maker {
+        self.driver.maker(boot)
+    }
+
     async fn adopt(&self, jail: &JailSpec) -> Result<Option<Arc<dyn Vm>>, VmmError> {
         Ok(self.driver.adopt(jail).await?.map(|vm| Arc::new(vm) as Arc<dyn Vm>))
     }
@@ -119,5 +127,17 @@ impl Vm for roost_vmm::Vm {
 
     async fn console_tail(&self) -> String {
         self.console_tail().await
+    }
+
+    async fn pause(&self) -> Result<(), VmmError> {
+        self.pause().await
+    }
+
+    async fn save(&self, into: &Path, memory_mib: u32) -> Result<(), VmmError> {
+        self.save(into, memory_mib).await.map(drop)
+    }
+
+    async fn go_on(&self) -> Result<(), VmmError> {
+        self.go_on().await
     }
 }

@@ -11,6 +11,7 @@ use roost_model::{
     AppName, InstanceId, MachineEvent, MachineId, MachineState, NetworkId, Region,
     event::{EventRequest, ExitEvent},
 };
+use roost_vmm::Maker;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
@@ -46,6 +47,10 @@ pub struct Record {
     /// In state `starting`: boot no sooner.
     pub not_before: Option<Timestamp>,
     pub lease: Option<LeaseRecord>,
+    /// What its present boot was made by.
+    pub maker: Option<Maker>,
+    /// Of its memory, on disk: set while it is suspended, and until a resume has come to its end.
+    pub kept_bytes: Option<u64>,
     /// Newest first.
     pub events: VecDeque<MachineEvent>,
     pub created_at: Timestamp,
@@ -136,7 +141,7 @@ impl Record {
 
     /// A boot, or what follows it, holds memory of the host.
     pub fn holds_capacity(&self) -> bool {
-        use MachineState::{Replacing, Started, Starting, Stopping};
-        matches!(self.state, Starting | Started | Stopping | Replacing)
+        use MachineState::{Replacing, Started, Starting, Stopping, Suspending};
+        matches!(self.state, Starting | Started | Stopping | Suspending | Replacing)
     }
 }

@@ -3,13 +3,13 @@
 //! Each has one real implementation (see [`crate::parts`]) and one in the tests, which lets a machine's
 //! whole life run in milliseconds without root.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use roost_images::{Collected, Image, ImageError};
 use roost_model::{ImageRef, MachineId};
 use roost_netdev::{Link, LinkKind, MachineNet, NetError};
-use roost_vmm::{BootFiles, GuestStream, JailSpec, VmExit, VmSpec, VmmError};
+use roost_vmm::{BootFiles, GuestStream, JailSpec, Maker, VmExit, VmSpec, VmmError};
 
 /// The three together.
 #[derive(Clone)]
@@ -49,6 +49,12 @@ pub trait Network: Send + Sync {
 pub trait Vmm: Send + Sync {
     async fn spawn(&self, spec: &VmSpec) -> Result<Arc<dyn Vm>, VmmError>;
 
+    /// A VMM with what [`Vm::save`] kept; its guest is paused.
+    async fn restore(&self, spec: &VmSpec, from: &Path) -> Result<Arc<dyn Vm>, VmmError>;
+
+    /// What machines with these boot files are made by.
+    fn maker(&self, boot: &BootFiles) -> Maker;
+
     /// The VMM that runs in this jail, if one does.
     async fn adopt(&self, jail: &JailSpec) -> Result<Option<Arc<dyn Vm>>, VmmError>;
 
@@ -70,4 +76,13 @@ pub trait Vm: Send + Sync {
     async fn wait_exit(&self) -> VmExit;
     async fn connect_guest(&self) -> Result<Box<dyn GuestStream>, VmmError>;
     async fn console_tail(&self) -> String;
+
+    /// Stops the guest's processors. Fine if they stand.
+    async fn pause(&self) -> Result<(), VmmError>;
+
+    /// Writes the paused guest, of this size, into an empty folder.
+    async fn save(&self, into: &Path, memory_mib: u32) -> Result<(), VmmError>;
+
+    /// Lets the guest run. Fine if it runs.
+    async fn go_on(&self) -> Result<(), VmmError>;
 }

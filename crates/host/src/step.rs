@@ -47,6 +47,20 @@ steps! {
     ConfigureGuest = "configure-guest",
     /// The processes run.
     Started = "started",
+    /// A suspend was asked for.
+    Suspend = "suspend",
+    /// The guest's processors stand still.
+    PauseGuest = "pause-guest",
+    /// The guest's memory is written.
+    SaveMemory = "save-memory",
+    /// Only memory and scratch disk are left of the boot.
+    Suspended = "suspended",
+    /// A start of a suspended machine was asked for.
+    Resume = "resume",
+    /// A VMM process takes the memory.
+    RestoreMemory = "restore-memory",
+    /// Nothing is kept any more, and the guest runs on.
+    ResumeGuest = "resume-guest",
     /// A new configuration is recorded in place of the old one, which may still run.
     Replace = "replace",
     /// A stop was asked for.
@@ -59,6 +73,8 @@ steps! {
     ReleaseVmm = "release-vmm",
     /// No tap, no rules.
     DetachNetwork = "detach-network",
+    /// No memory on disk.
+    DropMemory = "drop-memory",
     /// No scratch disk.
     RemoveScratch = "remove-scratch",
     /// Nothing of the boot is left.

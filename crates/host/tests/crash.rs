@@ -7,7 +7,7 @@ use std::{os::unix::process::ExitStatusExt, path::Path, process::Command};
 use roost_host::{CRASH_VARIABLE, HostSettings, Step};
 use roost_host_api::UpdateMachine;
 use roost_model::{MachineId, MachineState};
-use support::{FakeBox, Folder, TestHost, create, spec};
+use support::{FakeBox, Folder, TestHost, by, create, spec};
 
 /// Folder for [`a_life`], which is run as a process of its own.
 const DIR_VARIABLE: &str = "ROOST_TEST_CRASH_DIR";
@@ -52,6 +52,10 @@ async fn a_life() {
         source: "user".into(),
     };
     host.client.update(&create.id, &update).await.unwrap();
+    host.wait(&create.id, MachineState::Started).await;
+    host.client.suspend(&create.id, &by("proxy")).await.unwrap();
+    host.wait(&create.id, MachineState::Suspended).await;
+    host.client.start(&create.id, &by("proxy")).await.unwrap();
     host.wait(&create.id, MachineState::Started).await;
     host.stop_machine(&create.id).await;
     host.destroy(&create.id).await;

@@ -106,18 +106,6 @@ async fn a_start_during_a_stop_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_machine_that_can_not_be_suspended_is_stopped_and_its_event_says_why() {
-    let host = TestHost::start().await;
-    let id = host.started(&["serve"]).await.id;
-    host.client.suspend(&id, &by("proxy")).await.unwrap();
-    let stopped = host.wait(&id, MachineState::Stopped).await;
-    let stop = stopped.events.iter().find(|event| event.kind == "stop").unwrap();
-    assert_eq!(stop.source, "proxy");
-    assert!(stop.request.as_ref().unwrap().reason.as_ref().unwrap().starts_with("it can not be suspended"));
-    assert_eq!(code(host.client.suspend(&id, &by("user")).await), ErrorCode::WrongState);
-}
-
-#[tokio::test]
 async fn a_boot_can_be_stopped_half_way() {
     let host = TestHost::start().await;
     let create = create(&["hang"]);

@@ -14,11 +14,13 @@
 //! - [`exec`]: processes that the host runs beside the machine's own.
 //! - [`supervise`]: the loop that owns it all.
 //! - [`inspect`]: what listens, what runs.
+//! - [`clock`], [`entropy`]: what a guest has only from its host, also after it was suspended.
 //! - [`poweroff`]: unmount and end.
 
 pub mod boot;
 pub mod channel;
 pub mod clock;
+pub mod entropy;
 pub mod error;
 pub mod exec;
 pub mod inspect;

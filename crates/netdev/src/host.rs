@@ -20,6 +20,10 @@ use crate::{
 const PRIVATE_SPACE: Ipv6Addr = Ipv6Addr::new(addr::PREFIX, 0, 0, 0, 0, 0, 0, 0);
 const PRIVATE_SPACE_PREFIX: u8 = 16;
 
+/// Link-layer address of the host's end of every link: a machine that was suspended finds its gateway where it left
+/// it, on another link.
+const GATEWAY_MAC: [u8; 6] = [0x02, 0x52, 0x4f, 0x4f, 0x53, 0x54];
+
 /// Longest name of an interface (IFNAMSIZ, less the zero byte).
 const MAX_NAME: usize = 15;
 
@@ -121,6 +125,7 @@ impl HostNet {
             || NetError::Io { what: format!("finding {name}"), source: std::io::ErrorKind::NotFound.into() };
         let index = self.links.index(name).await?.ok_or_else(gone)?;
         let links = &self.links;
+        links.set_mac(index, GATEWAY_MAC).await?;
         links.up(index, Some(self.config.mtu)).await?;
         links.add_address(index, GATEWAY_V4.into(), 32).await?;
         links.add_address(index, GATEWAY_V6.into(), 64).await?;

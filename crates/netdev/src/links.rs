@@ -61,6 +61,12 @@ impl Links {
         self.0.link().set(message.build()).execute().await.context("bringing an interface up")
     }
 
+    /// Of an interface that is down.
+    pub async fn set_mac(&self, index: u32, mac: [u8; 6]) -> Result<(), NetError> {
+        let message = LinkUnspec::new_with_index(index).address(mac.to_vec()).build();
+        self.0.link().set(message).execute().await.context("setting an interface's address")
+    }
+
     pub async fn make_veth(&self, name: &str, peer: &str) -> Result<(), NetError> {
         let message = LinkVeth::new(name, peer).build();
         self.0.link().add(message).execute().await.context(format!("making the pair {name}, {peer}"))

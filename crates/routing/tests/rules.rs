@@ -106,7 +106,7 @@ fn can_serve(target: &Target, vantage: &Vantage) -> bool {
 }
 
 fn can_wake(target: &Target, vantage: &Vantage) -> bool {
-    target.state.can_start()
+    (target.state.can_start() || target.state == MachineState::Suspending)
         && !target.cordoned
         && target.routes[0].autostart
         && vantage.distance(target).is_some()

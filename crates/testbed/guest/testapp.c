@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *env(const char *name, const char *fallback) {
@@ -75,6 +76,42 @@ static int fill(int fd, long megabytes) {
   return answer_text(fd, "wrote %ld MB\n", megabytes);
 }
 
+static void *tick(void *ms) {
+  usleep((useconds_t)(long)ms * 1000);
+  printf("timer\n");
+  return NULL;
+}
+
+// What a suspended machine must not lose: memory, files that are not the image's, timers; and what it must not keep.
+static int state(int fd, const char *path, const char *query) {
+  static long count;
+  if (!strcmp(path, "/count")) return answer_text(fd, "%ld", ++count);
+  if (!strcmp(path, "/clock")) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return answer_text(fd, "%lld", (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+  }
+  if (!strcmp(path, "/timer")) {
+    pthread_t thread;
+    if (!pthread_create(&thread, NULL, tick, (void *)atol(query ? query : "0"))) pthread_detach(thread);
+    return answer_text(fd, "set");
+  }
+  if (!strcmp(path, "/write")) {
+    int file = open("/tmp/kept", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    ssize_t written = query ? write(file, query, strlen(query)) : 0;
+    close(file);
+    return answer_text(fd, "%zd", written);
+  }
+  if (!strcmp(path, "/read")) {
+    char text[256] = "";
+    int file = open("/tmp/kept", O_RDONLY);
+    if (file < 0 || read(file, text, sizeof text - 1) < 0) return answer_text(fd, "%s", strerror(errno));
+    close(file);
+    return answer_text(fd, "%s", text);
+  }
+  return answer(fd, "404 Not Found", "no such path\n", 13);
+}
+
 static int handle(int fd, const char *path, const char *query, const char *body, size_t len) {
   long number = query ? atol(query) : 0;
   if (!strcmp(path, "/")) {
@@ -99,7 +136,7 @@ static int handle(int fd, const char *path, const char *query, const char *body,
   }
   if (!strcmp(path, "/fill")) return fill(fd, number);
   if (!strcmp(path, "/echo")) return answer(fd, "200 OK", body, len);
-  return answer(fd, "404 Not Found", "no such path\n", 13);
+  return state(fd, path, query);
 }
 
 // One request from `buffer`; returns bytes used, 0 for "need more", -1 to close.

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use roost_netdev::LinkKind;
 
 use crate::{
-    BootFiles, JailSpec, Vm, VmSpec, VmmConfig, VmmError,
+    BootFiles, JailSpec, Maker, Vm, VmSpec, VmmConfig, VmmError,
     firecracker::Firecracker,
     place::Place,
     qemu::{self, Accelerator, Qemu},
@@ -63,8 +63,27 @@ impl Driver {
         }
     }
 
+    /// Starts a VMM with what [`Vm::save`] kept in `from`. Nothing of the guest runs until [`Vm::go_on`]: remove
+    /// the snapshot before that, for it is good only once. The machine must be what it was: same disks in their
+    /// present content, same network device, same size. Otherwise as [`Self::spawn`].
+    pub async fn restore(&self, spec: &VmSpec, from: &Path) -> Result<Vm, VmmError> {
+        match self {
+            Self::Qemu(qemu) => qemu.restore(spec, from).await,
+            Self::Firecracker(firecracker) => firecracker.restore(spec, from).await,
+        }
+    }
+
+    /// What snapshots of machines with these boot files are made by from now on.
+    pub fn maker(&self, boot: &BootFiles) -> Maker {
+        let program = match self {
+            Self::Qemu(qemu) => qemu.build(),
+            Self::Firecracker(firecracker) => firecracker.build(),
+        };
+        Maker::new(self.describe(), program, boot)
+    }
+
     /// Finds the VMM that an earlier agent started in this jail; `None` if none lives. One that was caught
-    /// half-started is ended.
+    /// half-started is ended; one whose guest is suspended is found suspended.
     pub async fn adopt(&self, jail: &JailSpec) -> Result<Option<Vm>, VmmError> {
         match self {
             Self::Qemu(_) => qemu::adopt(jail).await,

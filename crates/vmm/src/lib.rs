@@ -1,7 +1,7 @@
 //! Runs virtual machines, each VMM locked in a jail of its own.
 //!
 //! Responsible for: choosing a driver (QEMU or Firecracker), the jail (namespaces, chroot, uid, cgroup,
-//! seccomp), starting, finding again after a restart, watching and ending a VMM, and the byte stream to the
+//! seccomp), starting, finding again after a restart, watching, suspending and ending a VMM, and the byte stream to the
 //! guest. Not for: images, addresses, what is said on that stream, when to start or stop.
 
 mod capacity;
@@ -15,6 +15,7 @@ mod firecracker;
 mod guest_socket;
 mod jail;
 mod limits;
+mod maker;
 mod output;
 mod pidfd;
 mod place;
@@ -22,6 +23,7 @@ mod probe;
 mod programs;
 mod qemu;
 mod select;
+mod snapshot;
 mod socket;
 mod spec;
 mod vm;
@@ -34,6 +36,7 @@ pub use driver::Driver;
 pub use error::VmmError;
 pub use firecracker::Firecracker;
 pub use limits::{CpuLimit, Limits, TRANSLATION_CACHE_MIB};
+pub use maker::Maker;
 pub use qemu::Qemu;
 pub use roost_netdev::{Link, LinkKind};
 pub use spec::{BootFiles, Disk, JailSpec, Nic, VmSpec};

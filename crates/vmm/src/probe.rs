@@ -11,7 +11,7 @@ use roost_model::{Guest, MachineId};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
-use crate::{BootFiles, Driver, JailSpec, Limits, VmSpec, VmmError};
+use crate::{BootFiles, Driver, JailSpec, Limits, VmSpec, VmmError, maker::fingerprint};
 
 /// A boot under working KVM takes less than a second; a busy host gets some more.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -77,12 +77,6 @@ fn recall(file: &Path, fresh: &Memory) -> Option<Verdict> {
     let memory: Memory = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
     let verdict = memory.verdict.clone();
     (Memory { verdict: Verdict::Works, ..memory } == *fresh).then_some(verdict)
-}
-
-fn fingerprint(file: &Path) -> String {
-    let metadata = fs::metadata(file).ok();
-    let modified = metadata.as_ref().and_then(|m| m.modified().ok());
-    format!("{} {:?} {modified:?}", file.display(), metadata.map(|m| m.len()))
 }
 
 async fn try_boot(driver: &Driver, boot: &BootFiles, state_dir: &Path) -> Result<(), VmmError> {

@@ -4,7 +4,7 @@
 //! connection, hears of the end and reaps the process:
 //!
 //! ```text
-//!   Vm ──requests──► monitor ──QMP──► QEMU          (Firecracker: its console pipe)
+//!   Vm ──requests──► monitor ──QMP──► QEMU          (Firecracker: its API, its console pipe)
 //!   Vm ◄─ready, exit─┘   ▲
 //!                        └── pidfd: the process ended
 //! ```
@@ -12,9 +12,12 @@
 //! The task lives in the agent; when the agent dies the VMM runs on, and [`crate::Driver::adopt`]
 //! makes a new one.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{
@@ -28,6 +31,7 @@ use crate::{
     guest_socket::GuestSocket,
     pidfd::{Ended, Pidfd},
     place::Place,
+    snapshot,
 };
 
 /// A byte stream to the guest's agent.
@@ -58,11 +62,22 @@ pub enum ExitCause {
     Unknown,
 }
 
-/// Asks a monitor to bring the console up to date, and to drop the sender when that is done.
-pub(crate) type ConsoleRequest = oneshot::Sender<()>;
+/// What a monitor is asked to do; the sender takes the answer.
+pub(crate) enum Request {
+    /// Bring the console up to date.
+    Console(oneshot::Sender<()>),
+    Pause(Reply<()>),
+    /// Write all that the machine is into this folder, at most so many bytes; answered with those on disk.
+    Save(PathBuf, u64, Reply<u64>),
+    /// Take it from there.
+    Load(PathBuf, Reply<()>),
+    GoOn(Reply<()>),
+}
 
-/// Console requests in flight; more wait.
-const CONSOLE_REQUESTS: usize = 4;
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, VmmError>>;
+
+/// Requests in flight; more wait.
+const REQUESTS: usize = 4;
 
 /// A handle; cheap to clone. Dropping it leaves the VMM running.
 #[derive(Clone)]
@@ -75,7 +90,7 @@ struct Shared {
     guest: GuestSocket,
     killed: Arc<AtomicBool>,
     console: Arc<Mutex<Console>>,
-    console_requests: mpsc::Sender<ConsoleRequest>,
+    requests: mpsc::Sender<Request>,
     guest_ready: watch::Receiver<bool>,
     exit: watch::Receiver<Option<VmExit>>,
 }
@@ -84,7 +99,7 @@ struct Shared {
 pub(crate) struct MonitorSide {
     pub process: Arc<Pidfd>,
     pub console: Arc<Mutex<Console>>,
-    pub console_requests: mpsc::Receiver<ConsoleRequest>,
+    pub requests: mpsc::Receiver<Request>,
     pub guest_ready: watch::Sender<bool>,
     place: Place,
     killed: Arc<AtomicBool>,
@@ -102,13 +117,13 @@ impl Vm {
     ) -> (Self, MonitorSide) {
         let process = Arc::new(process);
         let (console, killed) = (Arc::<Mutex<Console>>::default(), Arc::<AtomicBool>::default());
-        let (console_sender, console_receiver) = mpsc::channel(CONSOLE_REQUESTS);
+        let (request_sender, request_receiver) = mpsc::channel(REQUESTS);
         let (ready_sender, ready_receiver) = watch::channel(guest_ready);
         let (exit_sender, exit_receiver) = watch::channel(None);
         let monitor = MonitorSide {
             process: process.clone(),
             console: console.clone(),
-            console_requests: console_receiver,
+            requests: request_receiver,
             guest_ready: ready_sender,
             place: place.clone(),
             killed: killed.clone(),
@@ -121,7 +136,7 @@ impl Vm {
             guest,
             killed,
             console,
-            console_requests: console_sender,
+            requests: request_sender,
             guest_ready: ready_receiver,
             exit: exit_receiver,
         };
@@ -166,11 +181,39 @@ impl Vm {
     /// The last of what the guest wrote to its serial console, at most [`crate::CONSOLE_BYTES`]; also after the end.
     pub async fn console_tail(&self) -> String {
         let (request, done) = oneshot::channel();
-        if self.0.console_requests.send(request).await.is_ok() {
+        if self.0.requests.send(Request::Console(request)).await.is_ok() {
             // An error is the monitor's way to say that it is done, too.
             let _ = done.await;
         }
         self.0.console.lock().unwrap_or_else(PoisonError::into_inner).tail()
+    }
+
+    /// Stops the guest's processors where they are. Fine if they stand already.
+    pub async fn pause(&self) -> Result<(), VmmError> {
+        self.ask(Request::Pause).await
+    }
+
+    /// Writes a paused guest of this size into an empty folder, for [`crate::Driver::restore`]; returns the bytes that
+    /// it takes on disk. The guest stays paused: end the VMM, or let the guest go on and remove what was written.
+    pub async fn save(&self, into: &Path, memory_mib: u32) -> Result<u64, VmmError> {
+        let limit = snapshot::most_bytes(memory_mib);
+        self.ask(|reply| Request::Save(into.to_owned(), limit, reply)).await
+    }
+
+    /// The other half of it, in a VMM that was started for it.
+    pub(crate) async fn load(&self, from: &Path) -> Result<(), VmmError> {
+        self.ask(|reply| Request::Load(from.to_owned(), reply)).await
+    }
+
+    /// Lets a paused guest run. Fine if it runs.
+    pub async fn go_on(&self) -> Result<(), VmmError> {
+        self.ask(Request::GoOn).await
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, VmmError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.requests.send(request(reply)).await.map_err(|_| VmmError::Ended)?;
+        answer.await.map_err(|_| VmmError::Ended)?
     }
 
     /// Kills what still runs, then removes cgroup and jail. Fine if any of it is gone already.

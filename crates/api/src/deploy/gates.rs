@@ -118,7 +118,8 @@ async fn look(work: &Work, id: &MachineId) -> Result<Life, Stop> {
         return Ok(Life::Ended);
     }
     match machine.state {
-        MachineState::Stopped | MachineState::Suspended => match boot_failure(&machine) {
+        MachineState::Suspended => Ok(Life::Ended),
+        MachineState::Stopped => match boot_failure(&machine) {
             Some(reason) => {
                 let message = format!("machine {id} could not be started: {reason}");
                 Err(failure(FailureCode::MachineFailed, id, message).into())
@@ -144,7 +145,9 @@ fn last_exit(machine: &Machine) -> Option<(&ExitEvent, Option<&str>)> {
 /// Why a machine that does not run did not come up: the reason of its newest event, unless that is
 /// a stop somebody asked for.
 fn boot_failure(machine: &Machine) -> Option<&str> {
-    let request = machine.events.first()?.request.as_ref()?;
-    let asked_for = request.exit_event.as_ref().is_some_and(|exit| exit.requested_stop);
+    let newest = machine.events.first()?;
+    let request = newest.request.as_ref()?;
+    let asked_for =
+        newest.kind == "stop" || request.exit_event.as_ref().is_some_and(|exit| exit.requested_stop);
     if asked_for { None } else { request.reason.as_deref() }
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{mpsc, oneshot},
@@ -115,6 +116,12 @@ impl GuestClient {
     /// `unix_ns`: nanoseconds since 1970, read just before the call.
     pub async fn set_clock(&self, unix_ns: i64) -> Result<(), GuestError> {
         self.send(HostMessage::SetClock { unix_ns }).await
+    }
+
+    /// Tells a guest that has just been resumed: `unix_ns` as above, and random bytes.
+    pub async fn resumed(&self, unix_ns: i64, entropy: &[u8]) -> Result<(), GuestError> {
+        let entropy = BASE64_STANDARD.encode(entropy);
+        self.send(HostMessage::Resumed { unix_ns, entropy }).await
     }
 
     /// Flushes the guest's file systems.

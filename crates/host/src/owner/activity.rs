@@ -26,6 +26,8 @@ pub enum Activity {
     Running(Running),
     /// The guest was told to stop.
     Halting(Running, Instant),
+    /// The guest is paused and its memory written.
+    Suspending(Saving),
     /// What is left of a boot is being removed.
     Releasing(Job<()>),
 }
@@ -36,6 +38,12 @@ pub struct Running {
     pub line: Line,
     /// None while halting: a machine that is told to end is not asked how it is.
     pub checks: Option<Checks>,
+}
+
+/// A VMM whose guest is being kept.
+pub struct Saving {
+    pub vm: Arc<dyn Vm>,
+    pub job: Job<Result<(), String>>,
 }
 
 /// A boot under way. It is cancelled between its steps, never within one: a step that is given up half
@@ -73,6 +81,7 @@ pub enum Happened {
     Exited(ExitReport),
     VmEnded(VmExit),
     HaltOverdue,
+    Saved(Result<(), String>),
     Released,
     Checked(Vec<CheckStatus>),
 }
@@ -95,6 +104,10 @@ impl Activity {
                 happened = running.next() => happened,
                 () = tokio::time::sleep_until(*deadline) => Happened::HaltOverdue,
             },
+            Self::Suspending(saving) => {
+                let saved = saving.job.end().await;
+                Happened::Saved(saved.unwrap_or_else(|panic| Err(panic.to_string())))
+            }
             Self::Releasing(job) => {
                 if let Err(error) = job.end().await {
                     tracing::error!(%error, "releasing a machine panicked");

@@ -39,6 +39,9 @@ pub enum BootError {
     Overdue { secs: u64, console: String },
     #[error("the VMM ended while the machine booted ({how}); its console ends with:\n{console}")]
     VmEnded { how: String, console: String },
+    /// What was kept of its memory can not be used.
+    #[error("{0}")]
+    NotResumed(String),
     #[error("the boot was given up")]
     Cancelled,
     #[error("the host failed: {0}")]
@@ -57,6 +60,7 @@ impl BootError {
             Self::Scratch(_) | Self::Network(_) | Self::Vmm(_) => false,
             Self::Overdue { .. }
             | Self::VmEnded { .. }
+            | Self::NotResumed(_)
             | Self::Cancelled
             | Self::Panicked(_)
             | Self::Exited(..) => false,
@@ -85,7 +89,7 @@ pub async fn boot(
 }
 
 /// Records the next step, unless the boot is no longer wanted.
-async fn step(
+pub async fn step(
     ctx: &Context,
     record: &Record,
     cancel: &CancellationToken,
@@ -103,7 +107,7 @@ pub async fn prepare(ctx: Arc<Context>, record: Record) -> Result<(), BootError>
     ensure_image(&ctx, &record).await.map(drop)
 }
 
-async fn ensure_image(ctx: &Context, record: &Record) -> Result<std::path::PathBuf, BootError> {
+pub async fn ensure_image(ctx: &Context, record: &Record) -> Result<std::path::PathBuf, BootError> {
     let digest = record.spec.image.digest.as_deref();
     if let Some(image) = digest.and_then(|digest| ctx.parts.images.get(digest)) {
         return Ok(image.disk.clone());
@@ -137,9 +141,21 @@ async fn spawn(
     image_disk: std::path::PathBuf,
     link: Link,
 ) -> Result<Arc<dyn Vm>, BootError> {
+    let spec = vm_spec(ctx, record, guest, image_disk, link);
+    Ok(ctx.parts.vmm.spawn(&spec).await?)
+}
+
+/// The machine as its VMM has to know it, at a boot as at a resume.
+pub fn vm_spec(
+    ctx: &Context,
+    record: &Record,
+    guest: &Guest,
+    image_disk: std::path::PathBuf,
+    link: Link,
+) -> VmSpec {
     let mac = place::net(&ctx.config, record).mac();
     let scratch = place::scratch(&ctx.config, &record.id);
-    let spec = VmSpec {
+    VmSpec {
         machine: record.id.clone(),
         jail: ctx.jail(record, guest),
         vcpus: guest.cpus,
@@ -151,8 +167,7 @@ async fn spawn(
             Disk { path: scratch, read_only: false, serial: serial::SCRATCH.to_owned() },
         ],
         nic: Some(Nic { mac, link }),
-    };
-    Ok(ctx.parts.vmm.spawn(&spec).await?)
+    }
 }
 
 /// A duration for people.

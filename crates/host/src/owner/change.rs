@@ -42,6 +42,7 @@ impl Owner {
         record.state = MachineState::Replacing;
         record.halt = Some(halt);
         record.not_before = None;
+        record.kept_bytes = None;
         record.spec = spec;
         record.instance_id = InstanceId::generate();
         record.ever_started = false;
@@ -138,6 +139,7 @@ impl Owner {
                 record.state = MachineState::Destroying;
                 record.halt = None;
                 record.not_before = None;
+                record.kept_bytes = None;
                 record.add_event("destroy", source, None);
             })
             .await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rand::RngCore;
 use roost_guest_api::Phase;
 use roost_vmm::VmExit;
 use tokio::time::{Instant, sleep_until};
@@ -17,6 +18,9 @@ use crate::{
     seams::Vm,
     step::Step,
 };
+
+/// Enough to seed any generator.
+const ENTROPY_BYTES: usize = 64;
 
 /// Lines of a console that go into an error.
 const CONSOLE_LINES: usize = 12;
@@ -41,6 +45,9 @@ pub async fn establish(
         match event {
             LineEvent::Connected(Phase::Unconfigured) => configure(&ctx, &record, &line).await?,
             LineEvent::Started | LineEvent::Connected(Phase::Running) => {
+                if record.kept_bytes.is_some() {
+                    tell_of_resume(&line).await;
+                }
                 return Ok(Running { vm, line, checks: None });
             }
             // Its report is on the way.
@@ -77,6 +84,18 @@ async fn configure(ctx: &Context, record: &Record, line: &Line) -> Result<(), Bo
         tracing::debug!(machine = %record.id, %error, "guest not configured");
     }
     Ok(())
+}
+
+/// The guest's clock stood still, and its random numbers were on a disk.
+async fn tell_of_resume(line: &Line) {
+    let Some(client) = line.client() else { return };
+    let mut entropy = [0; ENTROPY_BYTES];
+    rand::rng().fill_bytes(&mut entropy);
+    let unix_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+    if let Err(error) = client.resumed(unix_ns, &entropy).await {
+        // The next connection corrects the clock; that is all that is lost.
+        tracing::warn!(%error, "a resumed guest was not told the time");
+    }
 }
 
 async fn ended(exit: &VmExit, vm: &dyn Vm) -> BootError {

@@ -78,6 +78,7 @@ impl Owner {
         let record = &mut self.record;
         record.ended_boot = record.boot;
         record.started_at = None;
+        record.kept_bytes = None;
         // Whoever asked for an end has recorded already what comes after it.
         if !matches!(record.state, MachineState::Stopping | MachineState::Replacing) {
             match verdict {

@@ -4,7 +4,8 @@
 //!  api ── Command ──►┌───────┐── record, then act ──► store
 //!  boot ── Booted ──►│       │── show ──► hub (reads, wait, watch)
 //!  line ── Exited ──►│ owner │
-//!  vmm ── ended ────►│       │── Activity: booting │ running │ halting │ releasing
+//!  vmm ── ended ────►│       │── Activity: booting │ running │ halting │
+//!                                                         suspending │ releasing
 //!  checks ──────────►└───────┘
 //! ```
 //!
@@ -22,6 +23,7 @@ mod command;
 mod establish;
 mod exit;
 mod lease;
+mod recover;
 mod release;
 mod resume;
 mod settle;
@@ -40,7 +42,7 @@ pub use self::{
     command::{Command, Handle, Reply},
     lease::new_lease,
 };
-use crate::{capacity::Claim, context::Context, record::Record, step::Step, store::StoreError};
+use crate::{capacity::Claim, context::Context, memory::Room, record::Record, step::Step, store::StoreError};
 
 /// Commands that wait for one machine: more callers than ever mean well.
 const MAILBOX: usize = 64;
@@ -59,6 +61,8 @@ pub struct Owner {
     checks: Vec<CheckStatus>,
     activity: Activity,
     claim: Option<Claim>,
+    /// Disk for its memory.
+    room: Option<Room>,
 }
 
 impl Owner {
@@ -66,7 +70,8 @@ impl Owner {
     pub fn spawn(ctx: Arc<Context>, record: Record, origin: Origin) -> Handle {
         let (sender, mailbox) = mpsc::channel(MAILBOX);
         let handle = Handle::new(record.id.clone(), sender);
-        let owner = Self { ctx, record, checks: Vec::new(), activity: Activity::Idle, claim: None };
+        let owner =
+            Self { ctx, record, checks: Vec::new(), activity: Activity::Idle, claim: None, room: None };
         tokio::spawn(owner.run(origin, mailbox));
         handle
     }
@@ -74,7 +79,7 @@ impl Owner {
     async fn run(mut self, origin: Origin, mut mailbox: mpsc::Receiver<Command>) {
         match origin {
             Origin::Made(claim) => self.begin(claim),
-            Origin::Found => self.resume().await,
+            Origin::Found => self.recover().await,
         }
         while self.record.state != MachineState::Destroyed {
             tokio::select! {
@@ -108,6 +113,7 @@ impl Owner {
             }
             Happened::Exited(report) => self.exited(&report).await,
             Happened::VmEnded(exit) => self.vm_ended(&exit).await,
+            Happened::Saved(saved) => self.saved(saved).await,
             Happened::HaltOverdue => self.halt_overdue().await,
             Happened::Released => self.released().await,
             Happened::Checked(checks) => {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use roost_model::Guest;
 use tokio::task::spawn_blocking;
 
-use super::activity::Boot;
+use super::{activity::Boot, suspend::drop_memory};
 use crate::{
     context::Context,
     place,
@@ -32,7 +32,7 @@ pub enum Left {
     PoweringOff(Arc<dyn Vm>),
 }
 
-/// Removes VMM, network and scratch disk.
+/// Removes VMM, network, scratch disk and kept memory.
 pub async fn release(ctx: Arc<Context>, record: Record, left: Left) {
     match left {
         Left::Unknown => {}
@@ -42,15 +42,21 @@ pub async fn release(ctx: Arc<Context>, record: Record, left: Left) {
             let _ = tokio::time::timeout(POWER_OFF, vm.wait_exit()).await;
         }
     }
-    let guest = record.spec.config.guest().unwrap_or_else(|_| Guest::default());
-    let jail = ctx.jail(&record, &guest);
-    ctx.record_step(&record.id, Step::ReleaseVmm).await;
-    until_done(&record, "VMM not removed", || ctx.parts.vmm.remove(&jail)).await;
-    ctx.record_step(&record.id, Step::DetachNetwork).await;
-    until_done(&record, "network not detached", || ctx.parts.network.detach(&record.id)).await;
+    release_vmm(&ctx, &record).await;
+    until_done(&record, "memory not removed", || drop_memory(&ctx, &record)).await;
     ctx.record_step(&record.id, Step::RemoveScratch).await;
     let path = place::scratch(&ctx.config, &record.id);
     until_done(&record, "scratch disk not removed", || remove_scratch(path.clone())).await;
+}
+
+/// Removes VMM and network: all that a suspended machine does without.
+pub async fn release_vmm(ctx: &Context, record: &Record) {
+    let guest = record.spec.config.guest().unwrap_or_else(|_| Guest::default());
+    let jail = ctx.jail(record, &guest);
+    ctx.record_step(&record.id, Step::ReleaseVmm).await;
+    until_done(record, "VMM not removed", || ctx.parts.vmm.remove(&jail)).await;
+    ctx.record_step(&record.id, Step::DetachNetwork).await;
+    until_done(record, "network not detached", || ctx.parts.network.detach(&record.id)).await;
 }
 
 async fn remove_scratch(path: PathBuf) -> Result<(), ScratchError> {

@@ -1,95 +1,75 @@
-//! Where an owner begins with a machine that an earlier process left, in any state whatever.
+//! From kept memory to a guest that goes on: the steps in their order, each repeatable.
+//!
+//! The same boot goes on: its processes, its scratch disk, the numbers of its log lines. Where that can not be,
+//! the machine is started from nothing, and its event says why.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
-use roost_model::{Guest, MachineState};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Owner,
     activity::{Activity, Boot, Running},
+    boot::{BootError, chain, ensure_image, step, vm_spec},
     establish::establish,
-    release::Left,
+    suspend::drop_memory,
 };
-use crate::{
-    checks::Checks,
-    guest::{Identity, Line},
-    seams::Vm,
-};
-
-/// A machine is given up only if its VMM can not be found again in several tries.
-const ADOPT_TRIES: u32 = 3;
-const ADOPT_AGAIN: Duration = Duration::from_secs(1);
+use crate::{context::Context, memory, place, record::Record, seams::Vm, step::Step};
 
 impl Owner {
-    pub(super) async fn resume(&mut self) {
-        self.show();
-        if self.record.state == MachineState::Created {
-            return self.prepare_now();
-        }
-        if !self.record.holds_capacity() && self.record.state != MachineState::Destroying {
-            return;
-        }
-        if let Ok(Some(step)) = self.ctx.store.last_step(&self.record.id).await {
-            tracing::info!(machine = %self.record.id, state = %self.record.state, %step, "going on");
-        }
-        let guest = self.record.spec.config.guest().unwrap_or_else(|_| Guest::default());
-        if self.claim.is_none() && self.record.holds_capacity() {
-            self.claim = Some(self.ctx.ledger.claim_running(&self.record.id, &guest));
-        }
-        let vm = self.find_vm(&guest).await;
-        match (self.record.state, vm) {
-            (MachineState::Starting, Some(vm)) => self.establish(vm),
-            (MachineState::Started, Some(vm)) => {
-                let running = self.line_to(vm);
-                self.checks = Checks::initial(&self.record);
-                self.watch_over(running);
-                self.show();
-            }
-            (MachineState::Started, None) => {
-                self.record_unseen_exit(
-                    "the machine ended while the host's agent was away".to_owned(),
-                    false,
-                )
-                .await;
-                self.release_now(Left::Unknown);
-            }
-            (MachineState::Stopping | MachineState::Replacing, Some(vm)) => {
-                self.activity = Activity::Running(self.line_to(vm));
-                self.end_what_runs().await;
-            }
-            _ => self.release_now(Left::Unknown),
-        }
-    }
-
-    /// The VMM of the boot that is under way. One whose end is recorded is only to be removed.
-    async fn find_vm(&self, guest: &Guest) -> Option<Arc<dyn Vm>> {
-        if self.record.state == MachineState::Destroying || self.record.ended_boot == self.record.boot {
-            return None;
-        }
-        let jail = self.ctx.jail(&self.record, guest);
-        for _ in 0..ADOPT_TRIES {
-            match self.ctx.parts.vmm.adopt(&jail).await {
-                Ok(vm) => return vm,
-                Err(error) => tracing::error!(machine = %self.record.id, %error, "VMM not adopted"),
-            }
-            tokio::time::sleep(ADOPT_AGAIN).await;
-        }
-        None
-    }
-
-    /// Goes on with a guest that boots.
-    fn establish(&mut self, vm: Arc<dyn Vm>) {
-        let deadline = Instant::now() + self.ctx.config.vmm.boot_timeout();
+    /// Goes on from the memory that is kept, as recorded.
+    pub(super) fn resume_now(&mut self) {
         let (ctx, record) = (self.ctx.clone(), self.record.clone());
-        let boot = Boot::begin(|cancel| establish(ctx, record, vm, deadline, cancel));
-        self.activity = Activity::Booting(boot);
+        self.activity = Activity::Booting(Boot::begin(|cancel| resume(ctx, record, cancel)));
     }
+}
 
-    fn line_to(&self, vm: Arc<dyn Vm>) -> Running {
-        let (app, machine) = (self.record.app.clone(), self.record.id.clone());
-        let line =
-            Line::open(self.ctx.clone(), vm.clone(), Identity { app, machine, boot: self.record.boot });
-        Running { vm, line, checks: None }
+async fn resume(ctx: Arc<Context>, record: Record, cancel: CancellationToken) -> Result<Running, BootError> {
+    let guest = record.spec.config.guest()?;
+    let whole = find_memory(&ctx, &record).map_err(BootError::NotResumed)?;
+    let image = cancel.run_until_cancelled(ensure_image(&ctx, &record)).await;
+    let image_disk = image.unwrap_or(Err(BootError::Cancelled))?;
+    step(&ctx, &record, &cancel, Step::AttachNetwork).await?;
+    let (net, kind) = (place::net(&ctx.config, &record), ctx.parts.vmm.link_kind());
+    let link = ctx.parts.network.attach(&net, kind).await?;
+    step(&ctx, &record, &cancel, Step::RestoreMemory).await?;
+    let spec = vm_spec(&ctx, &record, &guest, image_disk, link);
+    let restored = ctx.parts.vmm.restore(&spec, &whole).await;
+    let vm = restored.map_err(|e| BootError::NotResumed(chain(&e)))?;
+    // The VMM has its own copy of the link.
+    drop(spec);
+    go_on(ctx, record, vm, cancel).await
+}
+
+/// From a VMM that holds the memory; also when it ran on already.
+pub async fn go_on(
+    ctx: Arc<Context>,
+    record: Record,
+    vm: Arc<dyn Vm>,
+    cancel: CancellationToken,
+) -> Result<Running, BootError> {
+    step(&ctx, &record, &cancel, Step::ResumeGuest).await?;
+    let deadline = Instant::now() + ctx.config.vmm.boot_timeout();
+    // From here on the scratch disk is ahead of what was kept: that must not be used a second time.
+    drop_memory(&ctx, &record).await.map_err(BootError::NotResumed)?;
+    vm.go_on().await.map_err(|e| BootError::NotResumed(chain(&e)))?;
+    establish(ctx, record, vm, deadline, cancel).await
+}
+
+/// The folder of the memory; or what is not as it was.
+fn find_memory(ctx: &Context, record: &Record) -> Result<PathBuf, String> {
+    let whole = memory::whole(&ctx.config, &record.id);
+    if !whole.is_dir() {
+        return Err("its memory was used up by a resume that did not come to its end".to_owned());
     }
+    let now = ctx.parts.vmm.maker(&ctx.parts.boot);
+    let made = record.maker.as_ref().ok_or("an older version of Roost kept it")?;
+    if let Some(difference) = made.differs_from(&now) {
+        return Err(difference);
+    }
+    if !place::scratch(&ctx.config, &record.id).is_file() {
+        return Err("its scratch disk is gone".to_owned());
+    }
+    Ok(whole)
 }

@@ -36,12 +36,13 @@ impl Owner {
     pub(super) async fn prepared(&mut self, prepared: Result<(), BootError>) {
         self.activity = Activity::Idle;
         self.record.image_labels = self.image_labels();
-        let Err(error) = prepared else { return self.settle(MachineState::Stopped).await };
+        let Err(error) = prepared else { return self.settle(MachineState::Stopped, Step::Stopped).await };
         let reason = error.to_string();
         self.record.add_event_because("launch_failed", "host", Some(reason.clone()));
         self.say(format!("Machine was not made ready: {reason}")).await;
         // What may go better another time is tried again by a start.
-        self.settle(if error.is_final() { MachineState::Failed } else { MachineState::Stopped }).await;
+        let state = if error.is_final() { MachineState::Failed } else { MachineState::Stopped };
+        self.settle(state, Step::Stopped).await;
     }
 
     pub(super) async fn booted(&mut self, booted: Result<Running, BootError>) {
@@ -51,8 +52,22 @@ impl Owner {
                 self.record.ever_started = true;
                 self.processes_ended(*running, &report).await;
             }
+            Err(error) if self.record.kept_bytes.is_some() => self.not_resumed(error).await,
             Err(error) => self.not_booted(error).await,
         }
+    }
+
+    /// Instead it starts from nothing, which is no failure of the machine's.
+    async fn not_resumed(&mut self, error: BootError) {
+        let reason = error.to_string();
+        self.record.kept_bytes = None;
+        self.record.ended_boot = self.record.boot;
+        self.record.not_before = None;
+        let told = Some(format!("it starts from nothing: {reason}"));
+        self.record.add_event_because("resume_failed", "host", told);
+        self.record_at(Step::RecordExit).await;
+        self.say(format!("Machine could not be resumed and starts from nothing: {reason}")).await;
+        self.release_now(Left::Unknown);
     }
 
     async fn started(&mut self, running: Running) {
@@ -63,11 +78,14 @@ impl Owner {
         self.record.failed_boots = 0;
         self.record.started_at = Some(now);
         self.record.image_labels = self.image_labels();
+        let resumed = self.record.kept_bytes.take().is_some();
+        self.room = None;
         self.record.add_event("start", "host", None);
         self.checks = Checks::initial(&self.record);
         self.record_at(Step::Started).await;
         self.watch_over(running);
-        self.say(format!("Machine started in {}", seconds(took))).await;
+        let how = if resumed { "resumed" } else { "started" };
+        self.say(format!("Machine {how} in {}", seconds(took))).await;
     }
 
     fn image_labels(&self) -> BTreeMap<String, String> {
@@ -115,15 +133,20 @@ impl Owner {
     /// Nothing of a boot is left.
     pub(super) async fn released(&mut self) {
         self.activity = Activity::Idle;
+        if self.record.state != MachineState::Suspending && self.record.kept_bytes.is_none() {
+            self.room = None;
+        }
         let then = self.record.halt.as_ref().map_or(Then::Stay, |halt| halt.then);
         match (self.record.state, then) {
+            (MachineState::Starting, _) if self.record.kept_bytes.is_some() => self.resume_now(),
             (MachineState::Starting, _) => self.back_off(),
+            (MachineState::Suspending, _) => self.suspended().await,
             (MachineState::Stopping | MachineState::Replacing, Then::Start) => self.boot_again().await,
             (MachineState::Stopping | MachineState::Replacing, Then::Stay) => {
-                self.settle(MachineState::Stopped).await
+                self.settle(MachineState::Stopped, Step::Stopped).await
             }
             (MachineState::Stopping | MachineState::Replacing, Then::Fail) => {
-                self.settle(MachineState::Failed).await
+                self.settle(MachineState::Failed, Step::Stopped).await
             }
             (MachineState::Stopping | MachineState::Replacing, Then::Destroy) => {
                 self.record.state = MachineState::Destroying;
@@ -148,9 +171,9 @@ impl Owner {
             self.record.halt = None;
             self.record.add_event_because("launch_failed", "host", Some(error.message.clone()));
             self.say(format!("Machine not started: {}", error.message)).await;
-            return self.settle(MachineState::Stopped).await;
+            return self.settle(MachineState::Stopped, Step::Stopped).await;
         }
-        self.record.begin_boot();
+        self.begin_boot();
         self.record_at(Step::Start).await;
         self.boot_now();
     }
@@ -159,13 +182,13 @@ impl Owner {
         if self.claim.is_some() { Ok(()) } else { self.reclaim() }
     }
 
-    async fn settle(&mut self, state: MachineState) {
+    pub(super) async fn settle(&mut self, state: MachineState, step: Step) {
         self.claim = None;
         self.record.state = state;
         self.record.halt = None;
         self.record.updated_at = Timestamp::now();
         self.record.conclude_event();
-        self.record_at(Step::Stopped).await;
+        self.record_at(step).await;
     }
 
     async fn destroyed(&mut self) {

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use roost_host_api::{Cause, ErrorBody, ErrorCode, Machine, SignalMachine, StopMachine};
 use roost_model::MachineState;
+use roost_vmm::Maker;
 use tokio::time::Instant;
 
 use super::{
@@ -40,6 +41,14 @@ impl Owner {
             self.check_lease(cause.lease_nonce.as_deref())?;
         }
         match self.record.state {
+            MachineState::Suspended => self.resume_by(cause).await,
+            MachineState::Suspending => {
+                self.commit(None, |record| {
+                    record.then(Then::Start);
+                    record.add_event_because("start", &cause.source, cause.reason.clone());
+                })
+                .await
+            }
             state if state.can_start() => self.start_now(cause).await,
             MachineState::Started | MachineState::Starting => Ok(self.show_unchanged()),
             MachineState::Stopping | MachineState::Replacing if self.ends_for_good() => {
@@ -59,7 +68,10 @@ impl Owner {
     pub(super) async fn stop(&mut self, stop: &StopMachine) -> Result<Arc<Machine>, ErrorBody> {
         self.check_lease(stop.cause.lease_nonce.as_deref())?;
         match self.record.state {
-            MachineState::Started | MachineState::Starting => self.halt(stop, Then::Stay, "stop").await,
+            MachineState::Started
+            | MachineState::Starting
+            | MachineState::Suspending
+            | MachineState::Suspended => self.halt(stop, Then::Stay, "stop").await,
             MachineState::Stopping | MachineState::Replacing if self.ends_for_good() => {
                 Ok(self.show_unchanged())
             }
@@ -74,7 +86,9 @@ impl Owner {
     pub(super) async fn restart(&mut self, stop: &StopMachine) -> Result<Arc<Machine>, ErrorBody> {
         self.check_lease(stop.cause.lease_nonce.as_deref())?;
         match self.record.state {
-            MachineState::Started => self.halt(stop, Then::Start, "restart").await,
+            MachineState::Started | MachineState::Suspending | MachineState::Suspended => {
+                self.halt(stop, Then::Start, "restart").await
+            }
             _ => self.start(&stop.cause).await,
         }
     }
@@ -90,11 +104,27 @@ impl Owner {
         client.signal(number).await.map_err(unavailable)
     }
 
-    async fn start_now(&mut self, cause: &Cause) -> Result<Arc<Machine>, ErrorBody> {
+    async fn resume_by(&mut self, cause: &Cause) -> Result<Arc<Machine>, ErrorBody> {
         self.reclaim()?;
         let shown = self
+            .commit(Some(Step::Resume), |record| {
+                record.begin_resume();
+                record.add_event_because("start", &cause.source, cause.reason.clone());
+            })
+            .await;
+        match &shown {
+            Ok(_) => self.resume_now(),
+            Err(_) => self.claim = None,
+        }
+        shown
+    }
+
+    async fn start_now(&mut self, cause: &Cause) -> Result<Arc<Machine>, ErrorBody> {
+        self.reclaim()?;
+        let maker = self.ctx.maker();
+        let shown = self
             .commit(Some(Step::Start), |record| {
-                record.begin_boot();
+                record.begin_boot(maker);
                 record.restarts.clear();
                 record.failed_boots = 0;
                 record.add_event_because("start", &cause.source, cause.reason.clone());
@@ -110,6 +140,11 @@ impl Owner {
                 Err(error)
             }
         }
+    }
+
+    /// The next boot, to be recorded.
+    pub(super) fn begin_boot(&mut self) {
+        self.record.begin_boot(self.ctx.maker());
     }
 
     /// Starts the boot that was recorded.
@@ -130,6 +165,7 @@ impl Owner {
             .commit(Some(Step::Stop), |record| {
                 record.state = MachineState::Stopping;
                 record.not_before = None;
+                record.kept_bytes = None;
                 record.halt = Some(halt);
                 record.add_event_because(event, &stop.cause.source, stop.cause.reason.clone());
             })
@@ -144,7 +180,10 @@ impl Owner {
             Activity::Running(running) | Activity::Halting(running, _) => self.tell_to_stop(running).await,
             Activity::Releasing(job) => self.activity = Activity::Releasing(job),
             Activity::Booting(boot) => self.release_now(Left::Boot(boot)),
-            Activity::Idle | Activity::Preparing(_) | Activity::Backoff(_) => self.release_now(Left::Unknown),
+            // A paused guest could not be told: as with one that is suspended, nobody waits for it.
+            Activity::Suspending(_) | Activity::Idle | Activity::Preparing(_) | Activity::Backoff(_) => {
+                self.release_now(Left::Unknown)
+            }
         }
     }
 
@@ -190,8 +229,10 @@ impl Owner {
 }
 
 impl Record {
-    /// The next boot begins now.
-    pub fn begin_boot(&mut self) {
+    /// The next boot begins now, by what makes machines now.
+    pub fn begin_boot(&mut self, maker: Maker) {
+        self.maker = Some(maker);
+        self.kept_bytes = None;
         self.state = MachineState::Starting;
         self.boot += 1;
         self.halt = None;
@@ -201,7 +242,16 @@ impl Record {
         self.boot_began = Some(self.updated_at);
     }
 
-    fn then(&mut self, then: Then) {
+    /// The present boot goes on from its kept memory.
+    pub fn begin_resume(&mut self) {
+        self.state = MachineState::Starting;
+        self.halt = None;
+        self.not_before = None;
+        self.updated_at = Timestamp::now();
+        self.boot_began = Some(self.updated_at);
+    }
+
+    pub fn then(&mut self, then: Then) {
         if let Some(halt) = &mut self.halt {
             halt.then = then;
         }

@@ -14,9 +14,10 @@ use roost_guest_api::{
     frame::{self, Decoder},
 };
 use roost_vmm::ExitCause;
+use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
-    sync::mpsc,
+    sync::{mpsc, oneshot},
 };
 
 /// What a test makes a guest do.
@@ -25,11 +26,15 @@ pub enum Control {
     Exit(i32),
     /// The connection breaks; the guest lives on.
     Disconnect,
+    Pause,
+    GoOn,
+    /// All that a paused guest is.
+    Save(oneshot::Sender<String>),
 }
 
-struct Guest {
-    connection: Option<DuplexStream>,
-    session: u64,
+/// A guest's memory.
+#[derive(Serialize, Deserialize)]
+pub struct Memory {
     phase: Phase,
     seq: u64,
     unacked: Vec<LogRecord>,
@@ -37,25 +42,32 @@ struct Guest {
     config: Option<RunConfig>,
 }
 
+impl Memory {
+    pub fn of_a_boot() -> Self {
+        Self { phase: Phase::Unconfigured, seq: 0, unacked: Vec::new(), exit: None, config: None }
+    }
+}
+
+struct Guest {
+    connection: Option<DuplexStream>,
+    session: u64,
+    paused: bool,
+    memory: Memory,
+}
+
 /// Runs until the guest powers off.
 pub async fn run(
     mut accept: mpsc::UnboundedReceiver<DuplexStream>,
     mut orders: mpsc::UnboundedReceiver<Control>,
+    memory: Memory,
+    paused: bool,
 ) -> ExitCause {
-    let mut guest = Guest {
-        connection: None,
-        session: 0,
-        phase: Phase::Unconfigured,
-        seq: 0,
-        unacked: Vec::new(),
-        exit: None,
-        config: None,
-    };
+    let mut guest = Guest { connection: None, session: 0, paused, memory };
     let mut decoder = Decoder::new(MAX_TO_GUEST);
     let mut buffer = vec![0; 64 << 10];
     loop {
         let messages = tokio::select! {
-            Some(connection) = accept.recv() => {
+            Some(connection) = accept.recv(), if !guest.paused => {
                 guest.connection = Some(connection);
                 continue;
             }
@@ -64,10 +76,15 @@ pub async fn run(
                     Control::Print(line) => guest.print(line).await,
                     Control::Exit(code) => guest.end(code, false).await,
                     Control::Disconnect => guest.connection = None,
+                    Control::Pause => guest.paused = true,
+                    Control::GoOn => guest.paused = false,
+                    Control::Save(reply) => {
+                        let _ = reply.send(serde_json::to_string(&guest.memory).unwrap());
+                    }
                 }
                 continue;
             }
-            read = read(&mut guest.connection, &mut buffer) => match read {
+            read = read(&mut guest.connection, &mut buffer), if !guest.paused => match read {
                 0 => {
                     guest.connection = None;
                     continue;
@@ -100,8 +117,10 @@ impl Guest {
         match message {
             HostMessage::Hello { acked_log, .. } => self.greet(session, acked_log).await,
             _ if session != self.session => {}
-            HostMessage::Configure { config } if self.config.is_none() => self.configure(*config).await,
-            HostMessage::AckLog { seq } => self.unacked.retain(|record| record.seq > seq),
+            HostMessage::Configure { config } if self.memory.config.is_none() => {
+                self.configure(*config).await
+            }
+            HostMessage::AckLog { seq } => self.memory.unacked.retain(|record| record.seq > seq),
             HostMessage::AckExit => return true,
             HostMessage::Stop { .. } if self.program() == "deaf" => {}
             HostMessage::Stop { .. } => self.end(0, true).await,
@@ -138,26 +157,26 @@ impl Guest {
 
     async fn greet(&mut self, session: u64, acked_log: u64) {
         self.session = session;
-        self.unacked.retain(|record| record.seq > acked_log);
+        self.memory.unacked.retain(|record| record.seq > acked_log);
         let hello = GuestMessage::Hello {
             session,
             protocol: PROTOCOL,
             boot_id: "fake".into(),
             kernel: "fake".into(),
-            phase: self.phase,
+            phase: self.memory.phase,
         };
         self.say(hello).await;
-        for record in self.unacked.clone() {
+        for record in self.memory.unacked.clone() {
             self.say(GuestMessage::Log { record }).await;
         }
-        if let Some(report) = self.exit.clone() {
+        if let Some(report) = self.memory.exit.clone() {
             self.say(GuestMessage::Exited { report }).await;
         }
     }
 
     async fn configure(&mut self, config: RunConfig) {
         let process = config.processes[0].clone();
-        self.config = Some(config);
+        self.memory.config = Some(config);
         match process.argv[0].as_str() {
             "broken" => {
                 let reason = "exec: \"broken\": not found in PATH".to_owned();
@@ -166,7 +185,7 @@ impl Guest {
             "hang" => return,
             _ => {}
         }
-        self.phase = Phase::Running;
+        self.memory.phase = Phase::Running;
         self.say(GuestMessage::Started { pid: 1 }).await;
         match process.argv.as_slice() {
             [exit, code] if exit == "exit" => {
@@ -182,24 +201,24 @@ impl Guest {
     }
 
     fn program(&self) -> &str {
-        self.config.as_ref().map_or("", |config| &config.processes[0].argv[0])
+        self.memory.config.as_ref().map_or("", |config| &config.processes[0].argv[0])
     }
 
     async fn print(&mut self, line: String) {
-        self.seq += 1;
+        self.memory.seq += 1;
         let record = LogRecord {
-            seq: self.seq,
+            seq: self.memory.seq,
             unix_ns: 1_700_000_000_000_000_000,
             stream: LogStream::Stdout,
             process: "app".into(),
             line,
         };
-        self.unacked.push(record.clone());
+        self.memory.unacked.push(record.clone());
         self.say(GuestMessage::Log { record }).await;
     }
 
     async fn end(&mut self, code: i32, requested: bool) {
-        self.phase = Phase::Exited;
+        self.memory.phase = Phase::Exited;
         let report = ExitReport {
             process: "app".into(),
             code,
@@ -208,7 +227,7 @@ impl Guest {
             requested,
             unix_ns: 1_700_000_000_000_000_000,
         };
-        self.exit = Some(report.clone());
+        self.memory.exit = Some(report.clone());
         self.say(GuestMessage::Exited { report }).await;
     }
 

@@ -2,8 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    path::PathBuf,
-    sync::{Arc, Mutex},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -11,13 +14,13 @@ use roost_host::seams::{Images, Network, Parts, Vm, Vmm};
 use roost_images::{Collected, Image, ImageConfig, ImageError};
 use roost_model::{ImageRef, MachineId};
 use roost_netdev::{Link, LinkKind, MachineNet, NetError};
-use roost_vmm::{BootFiles, ExitCause, GuestStream, JailSpec, VmExit, VmSpec, VmmError};
+use roost_vmm::{BootFiles, ExitCause, GuestStream, JailSpec, Maker, VmExit, VmSpec, VmmError};
 use tokio::{
     io::DuplexStream,
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, oneshot, watch},
 };
 
-use super::fake_guest::{self, Control};
+use super::fake_guest::{self, Control, Memory};
 
 /// Bytes in flight between host and guest.
 const PIPE: usize = 64 << 10;
@@ -26,6 +29,15 @@ const PIPE: usize = 64 << 10;
 #[derive(Default)]
 pub struct FakeBox {
     state: Mutex<State>,
+    saves: Arc<Saves>,
+}
+
+/// How memory is written here.
+#[derive(Default)]
+struct Saves {
+    fail: AtomicBool,
+    /// Each takes until there is a permit.
+    held: Mutex<Option<Arc<Semaphore>>>,
 }
 
 #[derive(Default)]
@@ -35,6 +47,9 @@ struct State {
     /// Live and dead VMMs by their jail.
     vms: BTreeMap<PathBuf, Arc<FakeVm>>,
     spawned: u64,
+    restored: u64,
+    /// Instead of the usual one.
+    build: Option<String>,
     no_such_image: bool,
 }
 
@@ -57,6 +72,26 @@ impl FakeBox {
     /// VMMs ever started.
     pub fn spawned(&self) -> u64 {
         self.lock().spawned
+    }
+
+    /// VMMs ever started from kept memory.
+    pub fn restored(&self) -> u64 {
+        self.lock().restored
+    }
+
+    /// From now on another build of the VMM is installed.
+    pub fn upgrade(&self) {
+        self.lock().build = Some("another".to_owned());
+    }
+
+    /// From now on no VMM can write its guest's memory.
+    pub fn fail_saves(&self) {
+        self.saves.fail.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on a save takes until it gets one of the permits.
+    pub fn hold_saves(&self) -> Arc<Semaphore> {
+        self.saves.held.lock().unwrap().get_or_insert_with(|| Arc::new(Semaphore::new(0))).clone()
     }
 
     /// Machines with a network, and jails that are there.
@@ -134,12 +169,27 @@ impl Vmm for FakeBox {
         for disk in spec.disks.iter().filter(|disk| !disk.read_only) {
             assert!(disk.path.exists(), "a VMM opens its disks");
         }
-        let vm = FakeVm::start(spec.machine.clone());
-        let mut state = self.lock();
-        state.spawned += 1;
-        let old = state.vms.insert(spec.jail.dir.clone(), vm.clone());
-        assert!(old.is_none(), "a jail holds one VMM");
-        Ok(Arc::new(Handle(vm)))
+        self.lock().spawned += 1;
+        Ok(self.put(spec, Memory::of_a_boot(), Begin::Running))
+    }
+
+    async fn restore(&self, spec: &VmSpec, from: &Path) -> Result<Arc<dyn Vm>, VmmError> {
+        let memory = std::fs::read_to_string(from.join("state")).unwrap();
+        let memory = serde_json::from_str(&memory).unwrap();
+        self.lock().restored += 1;
+        Ok(self.put(spec, memory, Begin::Paused))
+    }
+
+    fn maker(&self, _: &BootFiles) -> Maker {
+        let program = self.lock().build.clone().unwrap_or_default();
+        let text = str::to_owned;
+        Maker {
+            driver: text("fake"),
+            program,
+            processor: text("cpu"),
+            boot_files: text("files"),
+            host_boot: text("boot"),
+        }
     }
 
     async fn adopt(&self, jail: &JailSpec) -> Result<Option<Arc<dyn Vm>>, VmmError> {
@@ -168,24 +218,39 @@ impl Vmm for FakeBox {
     }
 }
 
+impl FakeBox {
+    fn put(&self, spec: &VmSpec, memory: Memory, begin: Begin) -> Arc<dyn Vm> {
+        let vm = FakeVm::start(spec.machine.clone(), memory, begin, self.saves.clone());
+        let old = self.lock().vms.insert(spec.jail.dir.clone(), vm.clone());
+        assert!(old.is_none(), "a jail holds one VMM");
+        Arc::new(Handle(vm))
+    }
+}
+
+enum Begin {
+    Running,
+    Paused,
+}
+
 /// A VMM whose guest is a task.
 pub struct FakeVm {
     pub machine: MachineId,
     exit: watch::Sender<Option<VmExit>>,
     connections: mpsc::UnboundedSender<DuplexStream>,
     control: mpsc::UnboundedSender<Control>,
+    saves: Arc<Saves>,
 }
 
 impl FakeVm {
-    fn start(machine: MachineId) -> Arc<Self> {
+    fn start(machine: MachineId, memory: Memory, begin: Begin, saves: Arc<Saves>) -> Arc<Self> {
         let (connections, accept) = mpsc::unbounded_channel();
         let (control, orders) = mpsc::unbounded_channel();
-        let vm = Arc::new(Self { machine, exit: watch::Sender::new(None), connections, control });
+        let vm = Arc::new(Self { machine, exit: watch::Sender::new(None), connections, control, saves });
         let weak = Arc::downgrade(&vm);
         let mut ended = vm.exit.subscribe();
         tokio::spawn(async move {
             tokio::select! {
-                cause = fake_guest::run(accept, orders) => {
+                cause = fake_guest::run(accept, orders, memory, matches!(begin, Begin::Paused)) => {
                     if let Some(vm) = weak.upgrade() {
                         vm.end(cause);
                     }
@@ -227,5 +292,29 @@ impl Vm for Handle {
 
     async fn console_tail(&self) -> String {
         "Kernel panic - not syncing: a test".to_owned()
+    }
+
+    async fn pause(&self) -> Result<(), VmmError> {
+        self.0.control.send(Control::Pause).map_err(|_| VmmError::Ended)
+    }
+
+    async fn save(&self, into: &Path, _: u32) -> Result<(), VmmError> {
+        let held = self.0.saves.held.lock().unwrap().clone();
+        if let Some(held) = held {
+            held.acquire().await.unwrap().forget();
+        }
+        if self.0.saves.fail.load(Ordering::SeqCst) {
+            let (command, reason) = ("migrate".to_owned(), "a test".to_owned());
+            return Err(VmmError::Refused { command, reason });
+        }
+        let (reply, memory) = oneshot::channel();
+        self.0.control.send(Control::Save(reply)).map_err(|_| VmmError::Ended)?;
+        let memory = memory.await.map_err(|_| VmmError::Ended)?;
+        std::fs::write(into.join("state"), memory).unwrap();
+        Ok(())
+    }
+
+    async fn go_on(&self) -> Result<(), VmmError> {
+        self.0.control.send(Control::GoOn).map_err(|_| VmmError::Ended)
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod fake_guest;
 pub mod fake_parts;
+pub mod real;
 
 use std::{
     path::{Path, PathBuf},

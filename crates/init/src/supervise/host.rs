@@ -2,11 +2,12 @@
 
 use std::fs;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use nix::{sys::signal::Signal, unistd::sync};
 use roost_guest_api::{ExitReport, GuestMessage, HostMessage, LogStream, PROTOCOL, Phase, RunConfig};
 
 use super::{Stage, Supervisor, app::App};
-use crate::{clock, inspect, session::Received};
+use crate::{clock, entropy, inspect, session::Received};
 
 impl Supervisor {
     pub(super) fn obey(&mut self, received: Received) {
@@ -31,6 +32,12 @@ impl Supervisor {
                 self.acknowledged = matches!(self.stage, Stage::Ended(_) | Stage::Failed(_));
             }
             HostMessage::SetClock { unix_ns } => clock::set(unix_ns),
+            HostMessage::Resumed { unix_ns, entropy } => {
+                clock::set(unix_ns);
+                if let Ok(fresh) = BASE64_STANDARD.decode(entropy) {
+                    entropy::reseed(&fresh);
+                }
+            }
             HostMessage::Signal { signal } => {
                 if let (Stage::Running(app), Ok(signal)) = (&self.stage, Signal::try_from(signal)) {
                     app.signal(signal);

@@ -13,12 +13,16 @@ use crate::{VmmError, error::Context, socket::Within};
 /// Firecracker answers in milliseconds; starting a guest takes it some dozens.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// 2 GiB at the pace of a slow disk on a busy host.
+const MEMORY_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// Answers are an error's sentence, or the instance's state.
 const MAX_ANSWER: usize = 64 << 10;
 
 /// Between two looks for the socket of a Firecracker that starts.
 const RETRY: Duration = Duration::from_millis(2);
 
+#[derive(Clone)]
 pub(super) struct Client {
     socket: Within,
 }
@@ -37,6 +41,17 @@ impl Client {
 
     pub async fn put(&self, request: &Request) -> Result<(), VmmError> {
         self.send(Method::PUT, &request.path, request.body.to_string()).await.map(drop)
+    }
+
+    /// A `PUT` that reads or writes the guest's memory.
+    pub async fn put_memory(&self, request: &Request) -> Result<(), VmmError> {
+        let late = |_| VmmError::NoAnswer { after: MEMORY_TIMEOUT };
+        let exchange = self.exchange(Method::PUT, &request.path, request.body.to_string());
+        tokio::time::timeout(MEMORY_TIMEOUT, exchange).await.map_err(late)?.map(drop)
+    }
+
+    pub async fn patch(&self, request: &Request) -> Result<(), VmmError> {
+        self.send(Method::PATCH, &request.path, request.body.to_string()).await.map(drop)
     }
 
     /// The guest was started (it may be paused now).

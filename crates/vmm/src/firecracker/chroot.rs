@@ -8,18 +8,21 @@ use std::{
 
 use roost_model::MachineId;
 
-use crate::{Disk, VmSpec, VmmError, error::Context, socket::Within};
+use crate::{Disk, VmSpec, VmmError, error::Context, snapshot, socket::Within};
 
 /// Paths in the chroot.
 pub(super) const KERNEL: &str = "/kernel";
 pub(super) const INITRAMFS: &str = "/initramfs";
 pub(super) const API_SOCKET: &str = "/run/api.sock";
 pub(super) const GUEST_SOCKET: &str = "/run/guest.sock";
+pub(super) const SNAPSHOT_STATE: &str = "/snapshot-state";
+pub(super) const SNAPSHOT_MEMORY: &str = "/snapshot-memory";
 
 pub(super) fn disk(index: usize) -> String {
     format!("/disk{index}")
 }
 
+#[derive(Clone)]
 pub(super) struct Chroot {
     root: PathBuf,
 }
@@ -72,6 +75,46 @@ impl Chroot {
         readable.then_some(()).ok_or_else(refused)
     }
 
+    /// Puts what was kept where Firecracker finds it.
+    pub fn link_snapshot(&self, from: &Path) -> Result<(), VmmError> {
+        for (kept, inside) in snapshot_files(from) {
+            let target = self.outside(inside);
+            fs::hard_link(&kept, &target).context(|| format!("linking {}", kept.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Its own copy of the names; whoever has the files open keeps them.
+    pub fn unlink_snapshot(&self) -> Result<(), VmmError> {
+        for inside in [SNAPSHOT_STATE, SNAPSHOT_MEMORY] {
+            match fs::remove_file(self.outside(inside)) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                    Err(e).context(|| format!("removing {inside}"))?
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes away what Firecracker wrote. It may have put anything there: a link in place of a file would lead
+    /// the next one who opens it to another machine's.
+    pub fn take_snapshot(&self, into: &Path) -> Result<(), VmmError> {
+        for (kept, inside) in snapshot_files(into) {
+            fs::rename(self.outside(inside), &kept).context(|| format!("moving {inside}"))?;
+            let metadata = fs::symlink_metadata(&kept).context(|| format!("looking at {inside}"))?;
+            if !metadata.is_file() || metadata.nlink() != 1 {
+                return Err(VmmError::Refused {
+                    command: "a snapshot".into(),
+                    reason: format!("{inside} is no file of its own"),
+                });
+            }
+            fs::set_permissions(&kept, fs::Permissions::from_mode(0o600))
+                .context(|| format!("closing {inside} to others"))?;
+        }
+        Ok(())
+    }
+
     /// Boot files are shared by all machines and never written.
     fn link_or_copy(&self, source: &Path, inside: &str) -> Result<(), VmmError> {
         let target = self.outside(inside);
@@ -83,4 +126,8 @@ impl Chroot {
     fn outside(&self, inside: &str) -> PathBuf {
         self.root.join(inside.trim_start_matches('/'))
     }
+}
+
+fn snapshot_files(folder: &Path) -> [(PathBuf, &'static str); 2] {
+    [(snapshot::state(folder), SNAPSHOT_STATE), (snapshot::memory(folder), SNAPSHOT_MEMORY)]
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Firecracker, api,
-    chroot::{API_SOCKET, Chroot, GUEST_SOCKET},
+    chroot::{API_SOCKET, Chroot},
     requests, watch,
 };
 use crate::{
@@ -19,12 +19,28 @@ use crate::{
 /// From the start of the jailer to its Firecracker's socket: it copies the program into the chroot.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) async fn launch(firecracker: &Firecracker, spec: &VmSpec, place: &Place) -> Result<Vm, VmmError> {
+/// What a Firecracker is told once it runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begin<'a> {
+    Boot,
+    /// To load a snapshot from this folder; its guest stays paused.
+    Restore(&'a Path),
+}
+
+pub(super) async fn launch(
+    firecracker: &Firecracker,
+    spec: &VmSpec,
+    place: &Place,
+    begin: Begin<'_>,
+) -> Result<Vm, VmmError> {
     spec.check()?;
     let (netns, tap) = network_of(spec)?;
     place.create(&spec.jail)?;
     let chroot = Chroot::of(&place.dir, &firecracker.program, &spec.machine);
     chroot.fill(spec)?;
+    if let Begin::Restore(from) = begin {
+        chroot.link_snapshot(from)?;
+    }
 
     let output = OutputPipe::new().context(|| "making a pipe".into())?;
     let mut command = Command::new(&firecracker.jailer);
@@ -48,10 +64,18 @@ pub(super) async fn launch(firecracker: &Firecracker, spec: &VmSpec, place: &Pla
         }
         () = tokio::time::sleep(START_TIMEOUT) => return Err(VmmError::NoAnswer { after: START_TIMEOUT }),
     }
-    for request in requests::all(spec, tap, &firecracker.kernel_args) {
-        client.put(&request).await?;
+    match begin {
+        Begin::Boot => {
+            for request in requests::all(spec, tap, &firecracker.kernel_args) {
+                client.put(&request).await?;
+            }
+        }
+        Begin::Restore(_) => {
+            client.put_memory(&requests::load()).await?;
+            chroot.unlink_snapshot()?;
+        }
     }
-    Ok(watch(child.id(), process, place, chroot.within(GUEST_SOCKET), output.into_output()))
+    Ok(watch(child.id(), process, place, chroot, output.into_output()))
 }
 
 /// Path of the namespace and name of the tap in it.

@@ -15,14 +15,16 @@ mod chroot;
 mod launch;
 mod monitor;
 mod requests;
+mod snapshot;
 
 use std::path::{Path, PathBuf};
 
 use chroot::Chroot;
+use launch::Begin;
 
 use crate::{
-    JailSpec, Vm, VmSpec, VmmError, guest_socket::GuestSocket, output::Output, pidfd::Pidfd, place::Place,
-    socket::Within,
+    JailSpec, Vm, VmSpec, VmmError, guest_socket::GuestSocket, maker, output::Output, pidfd::Pidfd,
+    place::Place,
 };
 
 #[derive(Debug)]
@@ -39,9 +41,22 @@ impl Firecracker {
         Self { program: program.to_owned(), jailer: jailer.to_owned(), kernel_args }
     }
 
+    /// Names this build of Firecracker.
+    pub(crate) fn build(&self) -> String {
+        maker::fingerprint(&self.program)
+    }
+
     pub(crate) async fn spawn(&self, spec: &VmSpec) -> Result<Vm, VmmError> {
+        self.launch(spec, Begin::Boot).await
+    }
+
+    pub(crate) async fn restore(&self, spec: &VmSpec, from: &Path) -> Result<Vm, VmmError> {
+        self.launch(spec, Begin::Restore(from)).await
+    }
+
+    async fn launch(&self, spec: &VmSpec, begin: Begin<'_>) -> Result<Vm, VmmError> {
         let place = Place::of(&spec.jail)?;
-        match launch::launch(self, spec, &place).await {
+        match launch::launch(self, spec, &place, begin).await {
             Ok(vm) => Ok(vm),
             Err(error) => {
                 // The first error says more than one of cleaning up.
@@ -67,7 +82,7 @@ impl Firecracker {
         match (chroot, running) {
             (Some(chroot), Ok(true)) => {
                 let output = Output::of_process(pid as u32);
-                Ok(Some(watch(pid as u32, process, &place, chroot.within(chroot::GUEST_SOCKET), output)))
+                Ok(Some(watch(pid as u32, process, &place, chroot, output)))
             }
             (_, answer) => {
                 let error = answer.err().map(|e| e.to_string());
@@ -80,9 +95,10 @@ impl Firecracker {
 }
 
 /// Sets a monitor to work.
-fn watch(pid: u32, process: Pidfd, place: &Place, guest: Within, output: Output) -> Vm {
+fn watch(pid: u32, process: Pidfd, place: &Place, chroot: Chroot, output: Output) -> Vm {
+    let guest = chroot.within(chroot::GUEST_SOCKET);
     // Whether the guest listens is found out by connecting.
     let (vm, side) = Vm::new(pid, process, place.clone(), GuestSocket::Vsock(guest), true);
-    tokio::spawn(monitor::run(side, output));
+    tokio::spawn(monitor::run(side, output, chroot));
     vm
 }

@@ -5,12 +5,18 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{ExitCause, output::Output, pidfd::Ended, vm::MonitorSide};
+use super::{chroot::Chroot, snapshot};
+use crate::{
+    ExitCause,
+    output::Output,
+    pidfd::Ended,
+    vm::{MonitorSide, Request},
+};
 
 /// The console's pipe holds 64 KiB: more than a guest's kernel says in this time.
 const READ_INTERVAL: Duration = Duration::from_millis(500);
 
-pub(super) async fn run(mut side: MonitorSide, mut output: Output) {
+pub(super) async fn run(mut side: MonitorSide, mut output: Output, chroot: Chroot) {
     let process = side.process.clone();
     let ended = process.wait();
     tokio::pin!(ended);
@@ -20,10 +26,13 @@ pub(super) async fn run(mut side: MonitorSide, mut output: Output) {
         tokio::select! {
             ended = &mut ended => break ended,
             _ = tick.tick() => side.append_console(&output.take()),
-            Some(done) = side.console_requests.recv() => {
-                side.append_console(&output.take());
-                drop(done);
-            }
+            Some(request) = side.requests.recv() => match request {
+                Request::Console(done) => {
+                    side.append_console(&output.take());
+                    drop(done);
+                }
+                request => snapshot::obey(request, &chroot).await,
+            },
         }
     };
     let last = output.take();

@@ -1,4 +1,4 @@
-//! What Firecracker is told before it starts a guest. Pure: a machine in, requests out.
+//! What Firecracker is told: before it starts a guest, and to keep one in a snapshot. Pure.
 //!
 //! Bodies follow Firecracker's published OpenAPI description; a test checks each against it.
 
@@ -14,7 +14,7 @@ const GUEST_CID: u32 = 3;
 /// Firecracker has no ACPI power button and no PCI; a reset by the keyboard controller ends it.
 const KERNEL_ARGS: [&str; 5] = ["console=ttyS0", "quiet", "reboot=k", "panic=-1", "pci=off"];
 
-/// A `PUT`.
+/// Path and body of a `PUT` or `PATCH`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Request {
     pub path: String,
@@ -61,6 +61,38 @@ pub(super) fn all(spec: &VmSpec, tap: Option<&str>, configured_args: &[String]) 
     }
     requests.push(Request::new("/actions", json!({ "action_type": "InstanceStart" })));
     requests
+}
+
+/// A `PATCH`.
+pub(super) fn pause() -> Request {
+    Request::new("/vm", json!({ "state": "Paused" }))
+}
+
+/// A `PATCH`.
+pub(super) fn go_on() -> Request {
+    Request::new("/vm", json!({ "state": "Resumed" }))
+}
+
+/// Of a paused guest.
+pub(super) fn save() -> Request {
+    let body = json!({
+        "snapshot_type": "Full",
+        "snapshot_path": chroot::SNAPSHOT_STATE,
+        "mem_file_path": chroot::SNAPSHOT_MEMORY,
+    });
+    Request::new("/snapshot/create", body)
+}
+
+/// In place of all that makes a machine: its parts are in the snapshot, by the names that they had. The guest
+/// stays paused.
+pub(super) fn load() -> Request {
+    let memory = json!({ "backend_type": "File", "backend_path": chroot::SNAPSHOT_MEMORY });
+    let body = json!({
+        "snapshot_path": chroot::SNAPSHOT_STATE,
+        "mem_backend": memory,
+        "resume_vm": false,
+    });
+    Request::new("/snapshot/load", body)
 }
 
 fn boot_args(spec: &VmSpec, configured: &[String]) -> String {

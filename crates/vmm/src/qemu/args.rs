@@ -21,9 +21,18 @@ pub(super) struct Arguments<'a> {
     pub kernel_args: String,
     pub disks: Vec<DiskArgument<'a>>,
     pub nic: Option<NicArgument>,
+    pub begin: Begin,
     /// Listening sockets.
     pub qmp: RawFd,
     pub guest: RawFd,
+}
+
+/// What the machine's processors do first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    Boot,
+    /// Nothing: a snapshot is loaded first.
+    Incoming,
 }
 
 pub(super) struct DiskArgument<'a> {
@@ -88,6 +97,9 @@ impl Arguments<'_> {
             let mac = mac.map(|b| format!("{b:02x}")).join(":");
             option("-netdev", format!("tap,id=net,fd={fd},vhost=off"));
             option("-device", format!("virtio-net-device,netdev=net,mac={mac}"));
+        }
+        if self.begin == Begin::Incoming {
+            args.extend(["-S", "-incoming", "defer"].map(str::to_owned));
         }
         args.extend(["-nodefaults", "-no-user-config"].map(str::to_owned));
         args.extend(["-display", "none"].map(str::to_owned));

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Accelerator, Qemu,
-    args::{Arguments, DiskArgument, NicArgument},
+    args::{Arguments, Begin, DiskArgument, NicArgument},
     bundle::{INITRAMFS, KERNEL, KVM},
     guest_socket, qmp_socket, watch,
 };
@@ -31,7 +31,7 @@ const KERNEL_ARGS: [&str; 4] = ["console=ttyS0", "quiet", "reboot=t", "panic=-1"
 /// From the loss of contact to the end of a process that is dying.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-pub(super) async fn launch(qemu: &Qemu, spec: &VmSpec, place: &Place) -> Result<Vm, VmmError> {
+pub(super) async fn launch(qemu: &Qemu, spec: &VmSpec, place: &Place, begin: Begin) -> Result<Vm, VmmError> {
     spec.check()?;
     place.create(&spec.jail)?;
     let qmp = OwnedFd::from(listen(&qmp_socket(&place.dir))?);
@@ -47,6 +47,7 @@ pub(super) async fn launch(qemu: &Qemu, spec: &VmSpec, place: &Place) -> Result<
         kernel_args: kernel_args(qemu, spec),
         disks: spec.disks.iter().zip(&disks).map(disk_argument).collect(),
         nic: spec.nic.as_ref().zip(tap).map(|(nic, fd)| NicArgument { fd, mac: nic.mac }),
+        begin,
         qmp: qmp.as_raw_fd(),
         guest: guest.as_raw_fd(),
     };
@@ -70,14 +71,20 @@ pub(super) async fn launch(qemu: &Qemu, spec: &VmSpec, place: &Place) -> Result<
     let process = Pidfd::open(pid).context(|| "opening the VMM's process".into())?;
     // From here on only the VMM holds its listening sockets: they refuse connections once it is gone.
     drop((qmp, guest, disks));
-    first_contact(pid, process, place, output).await
+    first_contact(pid, process, place, output, begin).await
 }
 
 /// Waits until QEMU answers; if it ends instead, says with what words.
-async fn first_contact(pid: u32, process: Pidfd, place: &Place, output: OutputPipe) -> Result<Vm, VmmError> {
+async fn first_contact(
+    pid: u32,
+    process: Pidfd,
+    place: &Place,
+    output: OutputPipe,
+    begin: Begin,
+) -> Result<Vm, VmmError> {
     let mut words = output.output().context(|| "sharing a pipe".into())?;
     let witness = Pidfd::open(pid).context(|| "opening the VMM's process".into())?;
-    let error = match watch(pid, process, place, output.into_output()).await {
+    let error = match watch(pid, process, place, output.into_output(), begin).await {
         Ok(vm) => return Ok(vm),
         Err(error) => error,
     };

@@ -9,7 +9,7 @@
 //!   qmp.sock     control          guest.sock   the virtio port of the guest's agent
 //! ```
 //!
-//! Snapshots are later work; the guest channel is a virtio port and not vhost-user-vsock for their sake.
+//! The guest channel is a virtio port and not vhost-user-vsock, which could not be kept in a snapshot.
 
 mod accelerator;
 mod args;
@@ -17,10 +17,12 @@ mod bundle;
 mod launch;
 mod monitor;
 mod qmp;
+mod snapshot;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use accelerator::Accelerator;
+use args::Begin;
 use bundle::Bundle;
 use qmp::Qmp;
 
@@ -52,17 +54,33 @@ impl Qemu {
         self.accelerator
     }
 
+    /// Names this build of QEMU.
+    pub(crate) fn build(&self) -> String {
+        self.bundle.root.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     pub(crate) async fn spawn(&self, spec: &VmSpec) -> Result<Vm, VmmError> {
         let place = Place::of(&spec.jail)?;
-        match launch::launch(self, spec, &place).await {
-            Ok(vm) => Ok(vm),
-            Err(error) => {
-                // The first error says more than one of cleaning up.
-                let _ = place.remove().await;
-                Err(error)
-            }
-        }
+        or_remove(&place, launch::launch(self, spec, &place, Begin::Boot).await).await
     }
+
+    pub(crate) async fn restore(&self, spec: &VmSpec, from: &Path) -> Result<Vm, VmmError> {
+        let place = Place::of(&spec.jail)?;
+        let restored = async {
+            let vm = launch::launch(self, spec, &place, Begin::Incoming).await?;
+            vm.load(from).await?;
+            Ok(vm)
+        };
+        or_remove(&place, restored.await).await
+    }
+}
+
+async fn or_remove(place: &Place, started: Result<Vm, VmmError>) -> Result<Vm, VmmError> {
+    if started.is_err() {
+        // The first error says more than one of cleaning up.
+        let _ = place.remove().await;
+    }
+    started
 }
 
 /// Finds the QEMU of this jail, whoever started it.
@@ -73,7 +91,7 @@ pub(crate) async fn adopt(jail: &JailSpec) -> Result<Option<Vm>, VmmError> {
     if !place.cgroup.processes().contains(&pid) {
         return Ok(None);
     }
-    match watch(pid as u32, process, &place, Output::of_process(pid as u32)).await {
+    match watch(pid as u32, process, &place, Output::of_process(pid as u32), Begin::Boot).await {
         Ok(vm) => Ok(Some(vm)),
         Err(error) => {
             tracing::warn!(%error, pid, "a VMM does not answer; ending it");
@@ -84,9 +102,19 @@ pub(crate) async fn adopt(jail: &JailSpec) -> Result<Option<Vm>, VmmError> {
 }
 
 /// Connects to a QEMU that starts or runs, and sets its monitor to work.
-async fn watch(pid: u32, process: Pidfd, place: &Place, output: Output) -> Result<Vm, VmmError> {
+async fn watch(
+    pid: u32,
+    process: Pidfd,
+    place: &Place,
+    output: Output,
+    begin: Begin,
+) -> Result<Vm, VmmError> {
     let mut qmp = Qmp::connect(&qmp_socket(&place.dir)).await?;
     let state = monitor::State::query(&mut qmp).await?;
+    if state.awaits_snapshot && begin == Begin::Boot {
+        let reason = "its snapshot was not loaded".into();
+        return Err(VmmError::Refused { command: "to run".into(), reason });
+    }
     let guest = GuestSocket::Port(guest_socket(&place.dir));
     let (vm, side) = Vm::new(pid, process, place.clone(), guest, state.guest_ready);
     tokio::spawn(monitor::run(qmp, side, output, state));

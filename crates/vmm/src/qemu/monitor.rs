@@ -3,8 +3,15 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::qmp::{Event, Qmp};
-use crate::{CONSOLE_BYTES, ExitCause, VmmError, output::Output, vm::MonitorSide};
+use super::{
+    qmp::{Event, Qmp},
+    snapshot,
+};
+use crate::{
+    CONSOLE_BYTES, ExitCause, VmmError,
+    output::Output,
+    vm::{MonitorSide, Request},
+};
 
 /// What QEMU says of itself at first contact.
 pub(super) struct State {
@@ -12,6 +19,8 @@ pub(super) struct State {
     pub guest_ready: bool,
     /// The guest ended while no agent watched; QEMU waits to be told to quit.
     pub guest_ended: bool,
+    /// A snapshot is to be loaded, or was loaded in part.
+    pub awaits_snapshot: bool,
 }
 
 impl State {
@@ -22,6 +31,7 @@ impl State {
         Ok(Self {
             guest_ready: guest.is_some_and(|c| c["frontend-open"] == true),
             guest_ended: status["status"] == "shutdown",
+            awaits_snapshot: status["status"] == "inmigrate",
         })
     }
 }
@@ -44,10 +54,7 @@ pub(super) async fn run(mut qmp: Qmp, mut side: MonitorSide, mut output: Output,
                 // The end of the process, or its refusal to speak: either way the process tells the rest.
                 Err(_) => listening = false,
             },
-            Some(done) = side.console_requests.recv() => {
-                read_console(&mut qmp, &side).await;
-                drop(done);
-            }
+            Some(request) = side.requests.recv() => obey(request, &mut qmp, &side).await,
         }
     };
     // A SHUTDOWN that was still on its way when the process ended.
@@ -55,6 +62,24 @@ pub(super) async fn run(mut qmp: Qmp, mut side: MonitorSide, mut output: Output,
         announced = announced.or(handle(&event, &mut qmp, &side).await);
     }
     side.finish(ended, announced, &output.take());
+}
+
+/// One after the other. Whoever asked and went away does not undo it.
+async fn obey(request: Request, qmp: &mut Qmp, side: &MonitorSide) {
+    match request {
+        Request::Console(done) => {
+            read_console(qmp, side).await;
+            drop(done);
+        }
+        Request::Pause(reply) => drop(reply.send(snapshot::pause(qmp).await)),
+        Request::Save(folder, limit, reply) => {
+            // What the console says would be lost with this VMM.
+            read_console(qmp, side).await;
+            drop(reply.send(snapshot::save(qmp, &folder, limit).await));
+        }
+        Request::Load(folder, reply) => drop(reply.send(snapshot::load(qmp, &folder).await)),
+        Request::GoOn(reply) => drop(reply.send(snapshot::go_on(qmp).await)),
+    }
 }
 
 async fn handle(event: &Event, qmp: &mut Qmp, side: &MonitorSide) -> Option<ExitCause> {

@@ -3,12 +3,19 @@
 //! Wire format: QEMU Machine Protocol, `docs/interop/qmp-spec.txt` of QEMU. What comes in is
 //! not trusted: a VMM that a guest took over writes it.
 
-use std::{collections::VecDeque, path::Path, time::Duration};
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    os::fd::{AsRawFd, OwnedFd},
+    path::Path,
+    time::Duration,
+};
 
 use futures::{SinkExt, StreamExt};
+use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::UnixStream;
+use tokio::{io::Interest, net::UnixStream};
 use tokio_util::codec::{Framed, LinesCodec};
 
 use crate::{VmmError, error::Context, socket};
@@ -56,9 +63,26 @@ impl Qmp {
             .map_err(|_| VmmError::NoAnswer { after: ANSWER_TIMEOUT })?
     }
 
+    /// Gives QEMU a descriptor, which other commands know by `name`.
+    pub async fn give(&mut self, name: &str, descriptor: OwnedFd) -> Result<(), VmmError> {
+        let line = format!("{}\n", json!({ "execute": "getfd", "arguments": { "fdname": name } }));
+        let given = async {
+            send_with(self.lines.get_ref(), line.as_bytes(), descriptor)
+                .await
+                .map_err(|_| VmmError::Ended)?;
+            self.answer("getfd").await.map(drop)
+        };
+        let given = tokio::time::timeout(ANSWER_TIMEOUT, given).await;
+        given.map_err(|_| VmmError::NoAnswer { after: ANSWER_TIMEOUT })?
+    }
+
     async fn exchange(&mut self, command: &str, arguments: Value) -> Result<Value, VmmError> {
         let line = json!({ "execute": command, "arguments": arguments }).to_string();
         self.lines.send(line).await.map_err(|_| VmmError::Ended)?;
+        self.answer(command).await
+    }
+
+    async fn answer(&mut self, command: &str) -> Result<Value, VmmError> {
         loop {
             let mut message = self.read().await?;
             if let Some(answer) = message.get_mut("return") {
@@ -96,4 +120,21 @@ impl Qmp {
         serde_json::from_str(&line)
             .map_err(|e| VmmError::Refused { command: "QMP".into(), reason: e.to_string() })
     }
+}
+
+/// A short line and a descriptor in one message (unix(7), SCM_RIGHTS).
+async fn send_with(stream: &UnixStream, line: &[u8], descriptor: OwnedFd) -> io::Result<()> {
+    let sent = stream.async_io(Interest::WRITABLE, || {
+        let descriptors = [descriptor.as_raw_fd()];
+        let rights = [ControlMessage::ScmRights(&descriptors)];
+        let sent = sendmsg::<UnixAddr>(
+            stream.as_raw_fd(),
+            &[IoSlice::new(line)],
+            &rights,
+            MsgFlags::MSG_NOSIGNAL,
+            None,
+        );
+        sent.map_err(io::Error::from)
+    });
+    if sent.await? == line.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }

@@ -25,6 +25,7 @@ while true; do
   case $line in
     disks) echo $(for disk in /sys/block/vd*; do busybox cat $disk/serial; echo; done) >&3 ;;
     network*) busybox sh -c "${line#network }"; echo done >&3 ;;
+    count) count=$((count + 1)); echo $count >&3 ;;
     panic) echo c > /proc/sysrq-trigger ;;
     off) break ;;
     *) echo "$line" >&3 ;;

@@ -75,6 +75,13 @@ impl Machine {
         self
     }
 
+    /// An empty folder beside its disks.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.dir.join(name);
+        fs::create_dir(&folder).unwrap();
+        folder
+    }
+
     pub fn nic(&mut self, nic: Nic) -> &mut Self {
         self.spec.nic = Some(nic);
         self

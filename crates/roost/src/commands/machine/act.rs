@@ -88,7 +88,7 @@ pub async fn suspend(args: Args, context: &Context) -> anyhow::Result<()> {
         let step = context.progress.step(format!("Suspending {id}"));
         let suspending = api.suspend_machine(&app, id).await;
         suspending.or_next(format!("roost machine status {id} --app {app}"))?;
-        step.done(suspended(&api, &app, id).await?);
+        step.done(&suspended(&api, &app, id).await?);
     }
     Ok(())
 }
