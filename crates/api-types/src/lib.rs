@@ -52,6 +52,20 @@
 //! | `GET …/deploys/{number}` | | [`Deploy`] |
 //! | `GET …/deploys/{number}/watch` | | [`DeployEvent`]s until the deploy has ended |
 //! | `GET …/logs?tail=&follow=&machine=&after=` | | [`LogLine`]s, a JSON line each |
+//! | `GET /v1/user` | | [`User`]: whose token it is |
+//! | `GET /v1/users` | | `[`[`User`]`]` |
+//! | `GET /v1/orgs` | | `[`[`Org`]`]` |
+//! | `POST /v1/orgs` | [`CreateOrg`] | 201 [`Org`] |
+//! | `GET /v1/orgs/{slug}` | | [`Org`] with its members |
+//! | `DELETE /v1/orgs/{slug}` | | 204; it must have no apps |
+//! | `POST /v1/orgs/{slug}/members` | [`Invite`] | 201 [`Invited`] |
+//! | `PATCH /v1/orgs/{slug}/members/{email}` | [`SetRole`] | [`Member`] |
+//! | `DELETE /v1/orgs/{slug}/members/{email}` | | 204 |
+//! | `GET /v1/tokens?org=&app=` | | [`TokenList`]; the caller's own when neither is given |
+//! | `POST /v1/tokens` | [`CreateToken`] | 201 [`CreatedToken`] |
+//! | `GET /v1/tokens/current` | | [`CurrentTokens`] |
+//! | `DELETE /v1/tokens/{id}` | | 204; `current` revokes the call's own |
+//! | `POST …/deploy_token` | [`CreateDeployToken`] | [`DeployToken`] |
 //! | `GET …/machines/{id}/exec-stream` | upgrade [`EXEC_PROTOCOL`] | [`ExecFrame`]s, a JSON line each, both ways |
 //!
 //! `/v2` is the registry. Every answer that is no success has an [`ErrorBody`].
@@ -61,13 +75,17 @@ mod deploy;
 mod error;
 mod lease;
 mod machine;
+mod org;
 mod release;
 mod secret;
 mod server;
+mod token;
 
 pub use roost_host_api::{EXEC_PROTOCOL, ExecFrame, LogLine};
 
-pub use self::{app::*, deploy::*, error::*, lease::*, machine::*, release::*, secret::*, server::*};
+pub use self::{
+    app::*, deploy::*, error::*, lease::*, machine::*, org::*, release::*, secret::*, server::*, token::*,
+};
 
 /// Carries the nonce of a machine's lease.
 pub const LEASE_NONCE_HEADER: &str = "fly-machine-lease-nonce";

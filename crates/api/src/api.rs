@@ -12,14 +12,14 @@ use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ApiConfig, ImageResolver, apps,
-    auth::{self, AdminTokenError},
+    ApiConfig, ImageResolver,
+    auth::{self, AdminTokenError, Book},
     collect, deploy,
     deploy::Deployer,
-    error::ApiError,
     hosts::Hosts,
-    http, registration,
+    http, orgs, registration,
     store::Store,
+    tokens,
 };
 
 /// How long calls in flight may take to end when the server stops; streams are cut.
@@ -39,6 +39,8 @@ pub struct ApiParts {
 pub struct Api {
     pub(crate) config: ApiConfig,
     pub(crate) store: Store,
+    /// Tokens, users, orgs, members.
+    pub(crate) book: Arc<Book>,
     pub(crate) hosts: Hosts,
     pub(crate) catalog: Catalog,
     pub(crate) images: Arc<dyn ImageResolver>,
@@ -77,11 +79,14 @@ impl Api {
         let master_key = MasterKey::open_or_create(&config.keys.join("master"))?;
         let blobs = BlobStore::open(&config.registry_blobs).map_err(OpenError::Registry)?;
         let store = Store::new(parts.directory);
-        auth::ensure_admin_token(&store, &config.admin_token).await?;
-        apps::ensure_personal_org(&store).await.map_err(|e: ApiError| OpenError::Setup(e.to_string()))?;
+        let administrator = config.first_administrator();
+        orgs::ensure_first(&store, &administrator).await.map_err(|e| OpenError::Setup(e.to_string()))?;
+        auth::ensure_admin_token(&store, &config.admin_token, &administrator).await?;
+        let book = Arc::new(Book::load(&*store.directory).await?);
         Ok(Arc::new(Self {
             deployer: Deployer::new(&config.node),
             graphql: Executor::default(),
+            book,
             store,
             hosts: Hosts::one(parts.host),
             catalog: parts.catalog,
@@ -100,6 +105,10 @@ impl Api {
         tasks.spawn(deploy::supervise(Arc::clone(&self)));
         tasks.spawn(registration::keep_registered(Arc::clone(&self)));
         tasks.spawn(collect::collect_regularly(Arc::clone(&self)));
+        tasks.spawn(tokens::keep_house(Arc::clone(&self)));
+        let (book, directory) = (Arc::clone(&self.book), Arc::clone(&self.store.directory));
+        let ends = self.shutdown.clone();
+        tasks.spawn(async move { book.follow(directory, ends).await });
         let shutdown = self.shutdown.clone();
         let asked = shutdown.clone();
         let serving = axum::serve(listener, http::router(Arc::clone(&self)))

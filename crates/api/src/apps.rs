@@ -2,23 +2,20 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing};
-use jiff::Timestamp;
+use axum::{Extension, Json, Router, extract::State, http::StatusCode, routing};
 use roost_api_types::{App, AppList, CreateApp, ErrorCode, Organization};
 use roost_host_api::{DestroyMachine, ErrorCode as HostCode, HostClient, Machine};
 use roost_model::{AppName, MachineState};
-use roost_records::{AppRecord, DEFAULT_NETWORK, OrgRecord};
+use roost_records::{AppRecord, DEFAULT_NETWORK, OrgRecord, PERSONAL_ORG};
 use serde::Deserialize;
 
 use crate::{
     api::Api,
+    auth::{AppRight, Caller, OrgRight},
     error::{ApiError, Result},
     http::{AppPath, Body, Params},
-    store::Store,
+    orgs,
 };
-
-/// The org of whoever names none.
-pub const PERSONAL: &str = "personal";
 
 /// How long a delete waits for the app's machines to be gone; past it, it goes on in the background.
 const DELETE_WAIT: Duration = Duration::from_secs(60);
@@ -29,18 +26,14 @@ pub fn routes() -> Router<Arc<Api>> {
         .route("/v1/apps/{app}", routing::get(get).delete(delete))
 }
 
-pub async fn ensure_personal_org(store: &Store) -> Result<()> {
-    let name = "Personal".to_owned();
-    store.ensure_org(&OrgRecord { slug: PERSONAL.to_owned(), name, created_at: Timestamp::now() }).await
-}
-
 pub async fn create(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     Body(body): Body<CreateApp>,
 ) -> Result<(StatusCode, Json<App>)> {
     let name: AppName = body.name.parse().map_err(|e| ApiError::invalid(format!("{e}")))?;
-    let org = if body.org_slug.is_empty() { PERSONAL } else { &body.org_slug };
-    let org = api.store.org(org).await?;
+    let org = if body.org_slug.is_empty() { PERSONAL_ORG } else { &body.org_slug };
+    let org = orgs::find(&api, &caller, org, OrgRight::Write)?;
     let network = body.network.filter(|n| !n.is_empty()).unwrap_or_else(|| DEFAULT_NETWORK.to_owned());
     check_network_name(&network)?;
     let record = api.store.create_app(&name, &org.slug, &network).await?;
@@ -53,7 +46,12 @@ pub struct ListQuery {
     org_slug: Option<String>,
 }
 
-pub async fn list(State(api): State<Arc<Api>>, Params(query): Params<ListQuery>) -> Result<Json<AppList>> {
+/// Those that the caller may see.
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<AppList>> {
     let mut counts: HashMap<AppName, u64> = HashMap::new();
     for host in api.hosts.all() {
         for machine in host.machines(None).await?.iter().filter(|m| !m.state.is_gone()) {
@@ -63,6 +61,9 @@ pub async fn list(State(api): State<Arc<Api>>, Params(query): Params<ListQuery>)
     let mut apps = Vec::new();
     for record in api.store.apps().await? {
         if query.org_slug.as_ref().is_some_and(|slug| !slug.is_empty() && *slug != record.org) {
+            continue;
+        }
+        if !caller.may_app(AppRight::See, &record) {
             continue;
         }
         let org = api.store.org(&record.org).await?;
@@ -133,7 +134,11 @@ fn shown(api: &Api, app: &AppRecord, org: &OrgRecord, machine_count: u64) -> App
         id: id_of(app),
         internal_numeric_id: app.number,
         name: app.name.clone(),
-        organization: Organization { name: org.name.clone(), slug: org.slug.clone(), internal_numeric_id: 1 },
+        organization: Organization {
+            name: org.name.clone(),
+            slug: org.slug.clone(),
+            internal_numeric_id: org.number,
+        },
         network: app.network_name.clone(),
         status: status_of(app).to_owned(),
         machine_count,

@@ -18,6 +18,7 @@ use crate::{
     api::Api,
     auth::Caller,
     error::{ApiError, Result},
+    images,
     store::{MAX_TRIES, Store, put},
 };
 
@@ -35,7 +36,7 @@ pub struct Draft {
 /// [`ErrorCode::DeployRunning`] while the platform itself brings the app to a release.
 pub async fn create(api: &Arc<Api>, caller: &Caller, app: &AppName, draft: Draft) -> Result<ReleaseRecord> {
     api.store.check_no_deploy(app).await?;
-    let image = api.images.resolve(&draft.image).await?.image;
+    let image = images::resolve_for(api, caller, &draft.image).await?.image;
     for _ in 0..MAX_TRIES {
         let Stored { record: app, revision } = api.store.app(app).await?;
         if app.deleting {

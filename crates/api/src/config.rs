@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use roost_records::Email;
+
 #[derive(Debug, Clone)]
 pub struct ApiConfig {
     /// Name of this node: says which api carries out a deploy.
@@ -14,12 +16,25 @@ pub struct ApiConfig {
     pub registry_blobs: PathBuf,
     /// The registry's name in image references.
     pub registry: String,
+    /// Where this box reaches the api: `http://127.0.0.1:4280`.
+    pub url: String,
     pub base_domain: String,
     /// Where an app answers, with `{app}` for its name: `http://{app}.roost.localhost:8080`.
     pub app_url: String,
 }
 
 impl ApiConfig {
+    /// Whether image references with this registry mean the platform's own.
+    pub(crate) fn is_own_registry(&self, registry: &str) -> bool {
+        registry == self.registry || self.url.split("://").last() == Some(registry)
+    }
+
+    /// Address of the first user, whose token the first start makes.
+    pub(crate) fn first_administrator(&self) -> Email {
+        let address = format!("admin@{}", self.base_domain).parse();
+        address.unwrap_or_else(|_| "admin@localhost".parse().expect("an address"))
+    }
+
     pub(crate) fn url_of(&self, app: &roost_model::AppName) -> String {
         self.app_url.replace("{app}", app.as_str())
     }

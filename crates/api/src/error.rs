@@ -44,6 +44,11 @@ impl ApiError {
         Self::new(ErrorCode::AppNotFound, message)
     }
 
+    pub fn no_org(slug: &str) -> Self {
+        let message = format!("there is no organization \"{slug}\"; `roost orgs list` shows those there are");
+        Self::new(ErrorCode::NotFound, message)
+    }
+
     pub fn no_machine(app: &AppName, id: &MachineId) -> Self {
         let message = format!(
             "machine not found: app \"{app}\" has no machine {id}; `roost machine list -a {app}` shows those it has"

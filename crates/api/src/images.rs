@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::{Json, Router, extract::State, routing::post};
-use roost_api_types::{ResolveImage, ResolvedImage};
+use axum::{Extension, Json, Router, extract::State, routing::post};
+use roost_api_types::{ErrorCode, ResolveImage, ResolvedImage};
 use roost_images::{ImageError, ImageStore, Resolved};
-use roost_model::ImageRef;
+use roost_model::{AppName, ImageRef};
 
 use crate::{
     api::Api,
+    auth::{AppRight, Caller},
     error::{ApiError, Result},
     http::Body,
 };
@@ -32,12 +33,30 @@ impl ImageResolver for ImageStore {
     }
 }
 
+/// What a reference means for this caller. An image in the platform's own registry is of the app whose
+/// name its repository has: who may not read that app, to them it is not there.
+pub async fn resolve_for(api: &Api, caller: &Caller, image: &ImageRef) -> Result<Resolved> {
+    if api.config.is_own_registry(&image.registry) && !caller.administers_server() {
+        let name = image.repository.split('/').next().unwrap_or_default();
+        let app = match name.parse::<AppName>() {
+            Ok(name) => api.store.find_app(&name).await?,
+            Err(_) => None,
+        };
+        if !app.is_some_and(|app| caller.may_app(AppRight::Read, &app)) {
+            let message = format!("{image} is not there: it would be an image of the app \"{name}\"");
+            return Err(ApiError::new(ErrorCode::ImageUnavailable, message));
+        }
+    }
+    Ok(api.images.resolve(image).await?)
+}
+
 pub async fn resolve(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     Body(body): Body<ResolveImage>,
 ) -> Result<Json<ResolvedImage>> {
     let image: ImageRef = body.image.parse().map_err(|e| ApiError::invalid(format!("{e}")))?;
-    let Resolved { image, config, labels, transfer_bytes } = api.images.resolve(&image).await?;
+    let Resolved { image, config, labels, transfer_bytes } = resolve_for(&api, &caller, &image).await?;
     let exposed_ports = config.exposed_ports;
     Ok(Json(ResolvedImage { image, labels, exposed_ports, size_bytes: transfer_bytes }))
 }

@@ -32,6 +32,7 @@ mod secrets;
 mod standing;
 mod status;
 mod store;
+mod tokens;
 mod ui_ex;
 
 pub use self::{

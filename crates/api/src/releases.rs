@@ -21,6 +21,7 @@ use crate::{
     deploys,
     error::{ApiError, Result},
     http::{AppPath, Body},
+    images,
     standing::{self, Standing},
 };
 
@@ -50,7 +51,7 @@ pub async fn create(
     })?;
     let image: ImageRef = image.parse().map_err(|e| ApiError::invalid(format!("{e}")))?;
     api.store.check_no_deploy(&app.name).await?;
-    let resolved = api.images.resolve(&image).await?;
+    let resolved = images::resolve_for(&api, &caller, &image).await?;
     check_commands(&config, &resolved)?;
     let (strategy, mut warnings) = strategy(&config, body.strategy.as_deref())?;
     warnings

@@ -1,9 +1,14 @@
-//! The keys. Names in them are DNS labels, so that a slash only ever separates.
+//! The keys. Names in them are DNS labels, or e-mail addresses without a slash, so that a
+//! slash only ever separates.
 
 use roost_model::{AppName, HostId};
 use ulid::Ulid;
 
+use crate::Email;
+
+pub const USERS: &str = "users/";
 pub const ORGS: &str = "orgs/";
+pub const MEMBERS: &str = "members/";
 pub const NETWORKS: &str = "networks/";
 pub const APPS: &str = "apps/";
 pub const RELEASES: &str = "releases/";
@@ -15,6 +20,7 @@ pub const DEPLOY_OWNERS: &str = "deploy-owners/";
 pub const BUILDS: &str = "builds/";
 pub const SECRETS: &str = "secrets/";
 pub const TOKENS: &str = "tokens/";
+pub const TOKEN_USES: &str = "token-uses/";
 pub const HOSTS: &str = "hosts/";
 
 /// Counts the networks given out; 0 is the platform's own.
@@ -23,8 +29,30 @@ pub const NETWORK_COUNTER: &str = "counters/network";
 /// Counts the apps ever made, for their numeric ids.
 pub const APP_COUNTER: &str = "counters/app";
 
+/// Counts the users ever made, for their numeric ids.
+pub const USER_COUNTER: &str = "counters/user";
+
+/// Counts the orgs made after `personal`, which has 1.
+pub const ORG_COUNTER: &str = "counters/org";
+
+pub fn user(email: &Email) -> String {
+    format!("{USERS}{email}")
+}
+
 pub fn org(slug: &str) -> String {
     format!("{ORGS}{slug}")
+}
+
+pub fn members(org: &str) -> String {
+    format!("{MEMBERS}{org}/")
+}
+
+pub fn member(org: &str, email: &Email) -> String {
+    format!("{MEMBERS}{org}/{email}")
+}
+
+pub fn networks(org: &str) -> String {
+    format!("{NETWORKS}{org}/")
 }
 
 pub fn network(org: &str, name: &str) -> String {
@@ -90,6 +118,10 @@ pub fn secrets_version(app: &AppName, version: u64) -> String {
 /// `hash` is the lower-case hex SHA-256 of the token.
 pub fn token(hash: &str) -> String {
     format!("{TOKENS}{hash}")
+}
+
+pub fn token_use(id: Ulid) -> String {
+    format!("{TOKEN_USES}{id}")
 }
 
 pub fn host(id: &HostId) -> String {

@@ -2,7 +2,9 @@
 //!
 //! | key | record | changes |
 //! |---|---|---|
-//! | `orgs/<slug>` | [`OrgRecord`] | |
+//! | `users/<e-mail>` | [`UserRecord`] | |
+//! | `orgs/<slug>` | [`OrgRecord`] | when its members change |
+//! | `members/<org>/<e-mail>` | [`MemberRecord`] | when a role changes |
 //! | `networks/<org>/<name>` | [`NetworkRecord`] | never |
 //! | `apps/<app>` | [`AppRecord`] | when a deploy ends, when counts are set |
 //! | `releases/<app>/<version>` | [`ReleaseRecord`] | never |
@@ -13,7 +15,8 @@
 //! | `deploy-owners/<app>` | [`DeployOwner`] | leased: the api that executes the deploy |
 //! | `builds/<app>/<number>` | [`BuildRecord`] | when the build ends |
 //! | `secrets/<app>/<version>` | [`SecretsRecord`] | never: a change makes the next version |
-//! | `tokens/<sha256 of the token>` | [`TokenRecord`] | |
+//! | `tokens/<sha256 of the token>` | [`TokenRecord`] | when it is revoked |
+//! | `token-uses/<id>` | [`TokenUse`] | at most once an hour |
 //! | `hosts/<id>` | [`HostRecord`] | when a host comes up differently |
 //! | `counters/<name>` | a number | with each one taken |
 //!
@@ -30,15 +33,17 @@ mod record;
 mod release;
 mod secret;
 mod token;
+mod user;
 
 pub use self::{
     app::AppRecord,
     build::{BuildRecord, BuildStatus},
     deploy::{DeployLock, DeployOwner, DeployRecord, RolloutRecord, StepProgress},
     host::HostRecord,
-    org::{DEFAULT_NETWORK, NetworkRecord, OrgRecord},
+    org::{DEFAULT_NETWORK, MemberRecord, MemberRole, NetworkRecord, OrgRecord, PERSONAL_ORG},
     record::{Corrupt, Record, Stored},
     release::{CarriedOutBy, ClientRollout, ClientStatus, ReleaseId, ReleaseReason, ReleaseRecord},
     secret::{SecretsRecord, StoredSecret},
-    token::{TokenRecord, TokenScope},
+    token::{AllowedCommand, Revocation, TokenRecord, TokenScope, TokenUse},
+    user::{Email, InvalidEmail, UserRecord},
 };

@@ -1,4 +1,5 @@
-//! The first token: made at first start, in a file that only root reads. The CLI finds it there.
+//! The first user and the first token, made at first start. The token lies in a file that only root
+//! reads; the CLI finds it there.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -11,7 +12,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use rand::RngCore;
 use roost_directory::{Compare, Txn};
-use roost_records::{TokenRecord, TokenScope, key};
+use roost_records::{Email, TokenRecord, TokenScope, key};
 use ulid::Ulid;
 
 use super::hash;
@@ -36,19 +37,28 @@ pub enum AdminTokenError {
     Record(ApiError),
 }
 
-/// Makes the token if there is no file, and sees to it that the directory knows it.
-pub async fn ensure_admin_token(store: &Store, path: &Path) -> Result<(), AdminTokenError> {
-    let token =
-        read_or_create(path).map_err(|source| AdminTokenError::Io { path: path.to_owned(), source })?;
-    if token.is_empty() {
-        return Err(AdminTokenError::Empty(path.to_owned()));
+/// Makes the token if there is no file, or if the one in it was revoked, and sees to it that the
+/// directory knows it.
+pub async fn ensure_admin_token(store: &Store, path: &Path, owner: &Email) -> Result<(), AdminTokenError> {
+    let io = |source| AdminTokenError::Io { path: path.to_owned(), source };
+    let mut token = match read(path).map_err(io)? {
+        Some(token) if token.is_empty() => return Err(AdminTokenError::Empty(path.to_owned())),
+        Some(token) => token,
+        None => write_new(path).map_err(io)?,
+    };
+    let known =
+        store.get::<TokenRecord>(&key::token(&hash(&token))).await.map_err(AdminTokenError::Record)?;
+    if known.is_some_and(|known| known.record.revoked.is_some()) {
+        token = write_new(path).map_err(io)?;
     }
     let record = TokenRecord {
         id: Ulid::generate(),
         name: "admin".to_owned(),
         scope: TokenScope::Admin,
+        owner: Some(owner.clone()),
         created_at: Timestamp::now(),
         expires_at: None,
+        revoked: None,
     };
     let key = key::token(&hash(&token));
     let recorded = store.txn(Txn::always([put(&key, &record)]).when(Compare::absent(&key))).await;
@@ -60,15 +70,23 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-fn read_or_create(path: &Path) -> io::Result<String> {
-    match fs::read_to_string(path) {
-        Ok(text) => return Ok(text.trim().to_owned()),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Err(_) => {}
-    }
+/// A token that nobody had before.
+pub fn new_token() -> String {
     let mut random = [0; RANDOM_BYTES];
     rand::rng().fill_bytes(&mut random);
-    let token = format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random));
+    format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random))
+}
+
+fn read(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_new(path: &Path) -> io::Result<String> {
+    let token = new_token();
     let unfinished = path.with_extension("new");
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;

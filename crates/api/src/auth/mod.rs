@@ -1,36 +1,33 @@
-//! Who calls: tokens, and the first of them.
+//! Who calls, and what they may do.
+//!
+//! `authenticate` finds the tokens of a call in the [`Book`] and makes a [`Caller`] of them; `routes` says
+//! which right the call needs, `rights` which rights a token has. Calls whose path does not say what they
+//! are about ask the [`Caller`] themselves.
 
 mod admin_token;
 mod authenticate;
+mod book;
+mod caller;
 mod registry;
+mod rights;
+mod routes;
 
 use roost_api_types::ErrorCode;
-use roost_directory::Directory;
-use roost_records::{Record, TokenRecord, key};
 use sha2::{Digest, Sha256};
 
 pub use self::{
-    admin_token::{AdminTokenError, ensure_admin_token, make_private_folder},
-    authenticate::{Caller, authenticate},
+    admin_token::{AdminTokenError, ensure_admin_token, make_private_folder, new_token},
+    authenticate::authenticate,
+    book::Book,
+    caller::{Caller, MachineIdentity, Who},
     registry::RegistryAuthorizer,
+    rights::{AppRight, OrgRight},
 };
-use crate::error::{ApiError, Result};
+use crate::error::ApiError;
 
 /// The key under which a token's record is kept: nobody who reads the directory learns a token.
-fn hash(token: &str) -> String {
+pub fn hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
-}
-
-/// The record of a token that is known and has not expired.
-async fn verify(directory: &dyn Directory, token: &str) -> Result<TokenRecord> {
-    let kv = directory.get(&key::token(&hash(token))).await?;
-    let record = kv.as_ref().map(TokenRecord::decode).transpose()?;
-    let expired = |record: &TokenRecord| record.expires_at.is_some_and(|at| at <= jiff::Timestamp::now());
-    record.filter(|record| !expired(record)).ok_or_else(|| {
-        unauthorized(
-            "the API token is not known here, or has expired; set ROOST_API_TOKEN to one of this server",
-        )
-    })
 }
 
 fn unauthorized(message: &str) -> ApiError {

@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use roost_api_types::ErrorCode;
-use roost_directory::Directory;
 use roost_images::registry::{Access, Authorizer, Credentials, Denied};
 use roost_model::AppName;
-use roost_records::key;
 
-use super::verify;
+use super::{AppRight, Caller, Who};
+use crate::api::Api;
 
-/// Repositories are named after apps; whoever has a token of the platform may use those there are.
+/// Repositories are named after apps: whoever may read the app pulls, whoever may change it pushes.
 pub struct RegistryAuthorizer {
-    pub directory: Arc<dyn Directory>,
+    pub api: Arc<Api>,
 }
 
 #[async_trait]
@@ -24,36 +22,41 @@ impl Authorizer for RegistryAuthorizer {
         repository: Option<&str>,
         access: Access,
     ) -> Result<(), Denied> {
+        let unauthenticated = |message: &str| Denied::Unauthenticated(message.to_owned());
         let token = match credentials {
-            None => {
-                return Err(Denied::Unauthenticated("log in with an API token as the password".to_owned()));
-            }
+            None => return Err(unauthenticated("log in with an API token as the password")),
             Some(Credentials::Bearer(token)) => token,
             // Any user name will do: the token says who it is.
             Some(Credentials::Basic { password, .. }) => password,
         };
-        verify(&*self.directory, token).await.map_err(|e| match e.code {
-            ErrorCode::Unauthorized => Denied::Unauthenticated(e.message),
-            _ => Denied::Forbidden(e.message),
+        let token = self.api.book.token(token).ok_or_else(|| {
+            unauthenticated("the API token is not known here, or has expired; use one of this server")
         })?;
+        let caller = Caller::new(vec![Who::Token(token)], Arc::clone(&self.api.book));
         match repository {
-            Some(repository) if access != Access::Pull => self.check_repository(repository).await,
-            _ => Ok(()),
+            // What is left of an app that is gone is for the server's own hosts.
+            Some(_) if access == Access::Pull && caller.administers_server() => Ok(()),
+            Some(repository) => self.check_repository(&caller, repository, access).await,
+            None => Ok(()),
         }
     }
 }
 
 impl RegistryAuthorizer {
     /// One repository for each app; `<app>/<anything>` belongs to the app as well.
-    async fn check_repository(&self, repository: &str) -> Result<(), Denied> {
+    async fn check_repository(
+        &self,
+        caller: &Caller,
+        repository: &str,
+        access: Access,
+    ) -> Result<(), Denied> {
         let name = repository.split('/').next().unwrap_or_default();
         let missing =
             || Denied::Forbidden(format!("there is no app \"{name}\"; `roost apps create {name}` makes it"));
         let app: AppName = name.parse().map_err(|_| missing())?;
-        let found = self.directory.get(&key::app(&app)).await;
-        match found.map_err(|e| Denied::Forbidden(e.to_string()))? {
-            Some(_) => Ok(()),
-            None => Err(missing()),
-        }
+        let app = self.api.store.find_app(&app).await.map_err(|e| Denied::Forbidden(e.to_string()))?;
+        let app = app.filter(|app| caller.may_app(AppRight::See, app)).ok_or_else(missing)?;
+        let right = if access == Access::Pull { AppRight::Read } else { AppRight::Write };
+        caller.check_app(right, &app).map_err(|e| Denied::Forbidden(e.message))
     }
 }

@@ -10,24 +10,26 @@ use roost_graphql::{
         user::User,
     },
 };
-use roost_records::{OrgRecord, key};
+use roost_records::{MemberRole, OrgRecord};
 
 use super::Session;
-use crate::orgs;
+use crate::{auth::OrgRight, orgs};
 
 #[async_trait]
 impl Accounts for Session {
     async fn viewer(&self) -> Answer<User> {
-        Ok(self.user(&self.caller.name))
+        match self.caller.user() {
+            Some(user) => Ok(User { id: ID(orgs::user_id(&user)), ..self.user(user.email.as_str()) }),
+            None => Ok(self.user(&self.caller.name)),
+        }
     }
 
     async fn organizations(&self) -> Answer<Vec<Organization>> {
-        let orgs = self.api.store.list::<OrgRecord>(key::ORGS).await?;
-        Ok(orgs.into_iter().map(|stored| shown(&stored.record)).collect())
+        Ok(orgs::list(&self.api, &self.caller).iter().map(|org| self.organization_shown(org)).collect())
     }
 
     async fn organization(&self, key: &str) -> Answer<Organization> {
-        Ok(shown(&self.api.store.org(key).await?))
+        Ok(self.organization_shown(&*orgs::find(&self.api, &self.caller, key, OrgRight::See)?))
     }
 }
 
@@ -41,17 +43,19 @@ impl Session {
             enable_paid_hobby: false,
         }
     }
-}
 
-fn shown(org: &OrgRecord) -> Organization {
-    let kind = if orgs::is_personal(org) { OrganizationType::Personal } else { OrganizationType::Shared };
-    Organization {
-        id: ID(org.slug.clone()),
-        internal_numeric_id: BigInt(orgs::number_of(org)),
-        slug: org.slug.clone(),
-        raw_slug: org.slug.clone(),
-        name: org.name.clone(),
-        kind,
-        viewer_role: "admin".to_owned(),
+    fn organization_shown(&self, org: &OrgRecord) -> Organization {
+        let kind = if orgs::is_personal(org) { OrganizationType::Personal } else { OrganizationType::Shared };
+        let role = orgs::role(&self.api, &self.caller, org);
+        Organization {
+            id: ID(org.slug.clone()),
+            internal_numeric_id: BigInt(org.number),
+            slug: org.slug.clone(),
+            raw_slug: org.slug.clone(),
+            name: org.name.clone(),
+            kind,
+            // A token that stands for no person can do what a member can, at most.
+            viewer_role: orgs::role_text(role.unwrap_or(MemberRole::Member)).to_owned(),
+        }
     }
 }

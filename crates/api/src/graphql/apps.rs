@@ -30,7 +30,7 @@ impl Apps for Session {
                 && role.is_none_or(|role| app.role_name.as_deref() == Some(role))
         };
         let apps = self.api.store.apps().await?;
-        Ok(apps.iter().map(|app| self.shown(app)).filter(asked).collect())
+        Ok(apps.iter().filter(|app| self.sees(app)).map(|app| self.shown(app)).filter(asked).collect())
     }
 
     async fn app(&self, key: &str) -> Answer<App> {
@@ -38,19 +38,21 @@ impl Apps for Session {
     }
 
     async fn releases(&self, app: &App, first: usize) -> Answer<Vec<Release>> {
-        let releases = standing::newest(&self.api, &name(app)?, first).await?;
+        let releases = standing::newest(&self.api, &self.readable(app).await?, first).await?;
         Ok(releases.into_iter().map(|(release, standing)| self.release_shown(release, standing)).collect())
     }
 
     async fn release(&self, app: &App, version: u64) -> Answer<Release> {
-        let release = self.api.store.release(&name(app)?, version).await?;
+        let release = self.api.store.release(&self.readable(app).await?, version).await?;
         let standing = standing::of(&self.api, &release).await?;
         Ok(self.release_shown(release, standing))
     }
 
     async fn config(&self, app: &App) -> Answer<AppConfig> {
         match app.current_version {
-            Some(version) => Ok(config_of(&self.api.store.release(&name(app)?, version).await?)),
+            Some(version) => {
+                Ok(config_of(&self.api.store.release(&self.readable(app).await?, version).await?))
+            }
             None => Ok(AppConfig {
                 definition: serde_json::json!({}),
                 services: Vec::new(),
@@ -61,7 +63,7 @@ impl Apps for Session {
     }
 
     async fn secrets(&self, app: &App) -> Answer<Vec<Secret>> {
-        let newest = self.api.store.newest_secrets(&name(app)?).await?;
+        let newest = self.api.store.newest_secrets(&self.readable(app).await?).await?;
         let secrets = newest.secrets.into_iter().map(|(name, secret)| Secret {
             id: ID(name.clone()),
             name,

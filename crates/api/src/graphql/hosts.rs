@@ -34,7 +34,11 @@ impl Hosts for Session {
         let missing = || Refusal::not_found(format!("Could not find Machine \"{id}\""));
         let id: MachineId = id.parse().map_err(|_| missing())?;
         match self.api.hosts.host().machine(&id).await.map_err(ApiError::from) {
-            Ok(machine) => Ok(shown(machine)),
+            // The machine of an app that the caller may not see is not there.
+            Ok(machine) => match self.app_record(machine.app.as_str()).await {
+                Ok(_) => Ok(shown(machine)),
+                Err(_) => Err(missing()),
+            },
             Err(error) if error.code.http_status() == 404 => Err(missing()),
             Err(error) => Err(error.into()),
         }

@@ -13,8 +13,8 @@ use roost_graphql::{
 use roost_images::Resolved;
 use roost_model::ImageRef;
 
-use super::{Session, apps::name};
-use crate::error::ApiError;
+use super::Session;
+use crate::images;
 
 #[async_trait]
 impl Images for Session {
@@ -23,7 +23,7 @@ impl Images for Session {
         let asked: ImageRef = reference
             .parse()
             .map_err(|e| Refusal::new(Code::Invalid, format!("the image can not be looked for: {e}")))?;
-        let resolved = self.api.images.resolve(&asked).await.map_err(ApiError::from)?;
+        let resolved = images::resolve_for(&self.api, &self.caller, &asked).await?;
         let Resolved { image, transfer_bytes, .. } = resolved;
         let digest = image.digest.clone().unwrap_or_default();
         Ok(Image {
@@ -41,7 +41,7 @@ impl Images for Session {
 
     async fn image_of_release(&self, app: &App, version: u64) -> Answer<ImageVersion> {
         let ImageRef { registry, repository, tag, digest } =
-            self.api.store.release(&name(app)?, version).await?.image;
+            self.api.store.release(&self.readable(app).await?, version).await?.image;
         let (tag, digest) = (tag.unwrap_or_default(), digest.unwrap_or_default());
         Ok(ImageVersion { registry, repository, tag, digest, version: None })
     }

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use roost_api_types::ErrorCode;
-use roost_graphql::{Answer, Code, Refusal};
+use roost_graphql::{Answer, Code, Refusal, types::app::App};
 use roost_model::AppName;
 use roost_records::AppRecord;
 
-use crate::{api::Api, apps, auth::Caller, error::ApiError};
+use crate::{
+    api::Api,
+    apps,
+    auth::{AppRight, Caller},
+    error::ApiError,
+};
 
 pub struct Session {
     pub api: Arc<Api>,
@@ -20,13 +25,24 @@ impl Session {
         let missing = || Refusal::not_found(format!("Could not find App \"{key}\""));
         if let Ok(name) = key.parse::<AppName>() {
             return match self.api.store.app(&name).await {
-                Ok(stored) => Ok(stored.record),
+                Ok(stored) => Some(stored.record).filter(|app| self.sees(app)).ok_or_else(missing),
                 Err(error) if error.code == ErrorCode::AppNotFound => Err(missing()),
                 Err(error) => Err(error.into()),
             };
         }
         let all = self.api.store.apps().await?;
-        all.into_iter().find(|app| apps::id_of(app) == key).ok_or_else(missing)
+        all.into_iter().find(|app| apps::id_of(app) == key && self.sees(app)).ok_or_else(missing)
+    }
+
+    pub fn sees(&self, app: &AppRecord) -> bool {
+        self.caller.may_app(AppRight::See, app)
+    }
+
+    /// The name of an app of the schema, of which the caller may read all.
+    pub async fn readable(&self, app: &App) -> Answer<AppName> {
+        let app = self.app_record(&app.name).await?;
+        self.caller.check_app(AppRight::Read, &app)?;
+        Ok(app.name)
     }
 }
 

@@ -46,13 +46,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// The app that the path names.
+/// The app that the path names: as it was when the caller's right was looked at.
 pub struct AppPath(pub AppRecord);
 
 impl FromRequestParts<Arc<Api>> for AppPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self> {
+        if let Some(app) = parts.extensions.get::<AppRecord>() {
+            return Ok(Self(app.clone()));
+        }
         let name = param(parts, api, "app").await?;
         let no_app =
             |_| ApiError::new(ErrorCode::AppNotFound, format!("app not found: there is no app \"{name}\""));

@@ -11,11 +11,11 @@ use crate::{
     auth::{RegistryAuthorizer, authenticate},
     deploys,
     error::ApiError,
-    graphql, images, logs, machines, releases, secrets, status, ui_ex,
+    graphql, images, logs, machines, orgs, releases, secrets, status, tokens, ui_ex,
 };
 
 pub fn router(api: Arc<Api>) -> Router {
-    let authorizer = Arc::new(RegistryAuthorizer { directory: Arc::clone(&api.store.directory) });
+    let authorizer = Arc::new(RegistryAuthorizer { api: Arc::clone(&api) });
     let registry = roost_images::registry::router(Arc::clone(&api.blobs), authorizer);
     let with_token = behind_token(with_token().fallback(no_such_call), &api, MAX_BODY_BYTES);
     let graphql = behind_token(graphql::routes(), &api, graphql::MAX_DOCUMENT_BYTES)
@@ -44,9 +44,11 @@ fn with_token() -> Router<Arc<Api>> {
         .merge(images::routes())
         .merge(logs::routes())
         .merge(machines::routes())
+        .merge(orgs::routes())
         .merge(releases::routes())
         .merge(secrets::routes())
         .merge(status::routes())
+        .merge(tokens::routes())
         .merge(ui_ex::routes())
 }
 

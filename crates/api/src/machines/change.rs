@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use roost_api_types::{ErrorCode, Machine, MachineInput};
 use roost_host_api::{CreateMachine, HostInfo, MachineSpec, ReserveRequest, UpdateMachine};
 use roost_model::{ImageRef, MachineConfig, MachineId};
@@ -11,9 +11,10 @@ use roost_records::AppRecord;
 use super::name_for;
 use crate::{
     api::Api,
+    auth::Caller,
     error::{ApiError, Result},
     http::{AppPath, Body, MachinePath},
-    secrets,
+    images, secrets,
 };
 
 /// A create follows its reservation at once; a lost one need not block room for long.
@@ -21,6 +22,7 @@ const RESERVATION_SECS: u32 = 60;
 
 pub async fn create(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     AppPath(app): AppPath,
     Body(input): Body<MachineInput>,
 ) -> Result<Json<Machine>> {
@@ -28,7 +30,7 @@ pub async fn create(
         return Err(ApiError::new(ErrorCode::WrongState, format!("app \"{}\" is being deleted", app.name)));
     }
     let guest = input.config.guest()?;
-    let image = api.images.resolve(&image_of(&input.config)?).await?.image;
+    let image = images::resolve_for(&api, &caller, &image_of(&input.config)?).await?.image;
     let (host, info) = api.hosts.place(input.region.as_deref()).await?;
     // A machine that sleeps takes nothing that another could use.
     let reservation = match input.skip_launch {
@@ -59,6 +61,7 @@ pub async fn create(
 
 pub async fn update(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     path: MachinePath,
     Body(input): Body<MachineInput>,
 ) -> Result<Json<Machine>> {
@@ -68,7 +71,7 @@ pub async fn update(
     let image = if input.config.image.is_empty() || input.config.image == before.config.image {
         before.image.clone()
     } else {
-        api.images.resolve(&image_of(&input.config)?).await?.image
+        images::resolve_for(&api, &caller, &image_of(&input.config)?).await?.image
     };
     let info = path.host.host().await?;
     let request = UpdateMachine {

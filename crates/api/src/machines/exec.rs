@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use axum::{Json, body::Body as HttpBody, extract::Request, response::Response};
+use axum::{Extension, Json, body::Body as HttpBody, extract::Request, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use roost_api_types::{EXEC_PROTOCOL, ExecMachine, ExecResult};
+use roost_api_types::{EXEC_PROTOCOL, ErrorCode, ExecMachine, ExecResult};
 use roost_host_api::ExecMachine as HostExec;
 use tokio::io::copy_bidirectional;
 
 use crate::{
+    auth::Caller,
     error::{ApiError, Result},
     http::{Body, MachinePath},
 };
@@ -20,13 +21,19 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longer ones belong into a session, which can be watched and ended.
 const MAX_TIMEOUT: Duration = Duration::from_secs(300);
 
-pub async fn exec(path: MachinePath, Body(body): Body<ExecMachine>) -> Result<Json<ExecResult>> {
+pub async fn exec(
+    Extension(caller): Extension<Caller>,
+    path: MachinePath,
+    Body(body): Body<ExecMachine>,
+) -> Result<Json<ExecResult>> {
+    let argv = argv(&body)?;
+    if !caller.may_run(&path.app, &argv) {
+        let message = format!("this token may not run `{}`; it names the commands it may", argv.join(" "));
+        return Err(ApiError::new(ErrorCode::Forbidden, message));
+    }
     let timeout = body.timeout.filter(|s| *s > 0).map_or(DEFAULT_TIMEOUT, Duration::from_secs);
-    let request = HostExec {
-        argv: argv(&body)?,
-        stdin: body.stdin.clone(),
-        timeout_ms: timeout.min(MAX_TIMEOUT).as_millis() as u64,
-    };
+    let request =
+        HostExec { argv, stdin: body.stdin.clone(), timeout_ms: timeout.min(MAX_TIMEOUT).as_millis() as u64 };
     Ok(Json(path.host.exec(&path.machine.id, &request).await?.into()))
 }
 
@@ -43,7 +50,15 @@ fn argv(body: &ExecMachine) -> Result<Vec<String>> {
 }
 
 /// Relays a session to the machine's host, without looking inside.
-pub async fn exec_stream(path: MachinePath, mut request: Request) -> Result<Response> {
+pub async fn exec_stream(
+    Extension(caller): Extension<Caller>,
+    path: MachinePath,
+    mut request: Request,
+) -> Result<Response> {
+    if !caller.may_run_anything(&path.app) {
+        let message = "this token may run certain commands only, and no session: use `roost machine exec`";
+        return Err(ApiError::new(ErrorCode::Forbidden, message));
+    }
     let asked = request.headers().get(header::UPGRADE).and_then(|value| value.to_str().ok());
     if !asked.is_some_and(|protocol| protocol.eq_ignore_ascii_case(EXEC_PROTOCOL)) {
         return Err(ApiError::invalid(format!("this call upgrades: send `Upgrade: {EXEC_PROTOCOL}`")));

@@ -1,30 +1,18 @@
-//! Orgs, networks and apps.
+//! Networks and apps.
 
 use jiff::Timestamp;
 use roost_api_types::ErrorCode;
 use roost_directory::{Compare, Op, Txn};
 use roost_model::{AppName, NetworkId};
-use roost_records::{AppRecord, NetworkRecord, OrgRecord, Stored, key};
+use roost_records::{AppRecord, NetworkRecord, Stored, key};
 
 use super::{MAX_TRIES, Store, next_number, put};
 use crate::error::{ApiError, Result};
 
 impl Store {
-    pub async fn org(&self, slug: &str) -> Result<OrgRecord> {
-        let org = self.get::<OrgRecord>(&key::org(slug)).await?;
-        org.map(|stored| stored.record).ok_or_else(|| {
-            ApiError::new(
-                ErrorCode::NotFound,
-                format!("there is no organization \"{slug}\"; try \"personal\""),
-            )
-        })
-    }
-
-    /// Makes the org if it is not there.
-    pub async fn ensure_org(&self, org: &OrgRecord) -> Result<()> {
-        let key = key::org(&org.slug);
-        self.txn(Txn::always([put(&key, org)]).when(Compare::absent(&key))).await?;
-        Ok(())
+    /// The app, if there is one.
+    pub async fn find_app(&self, name: &AppName) -> Result<Option<AppRecord>> {
+        Ok(self.get::<AppRecord>(&key::app(name)).await?.map(|stored| stored.record))
     }
 
     pub async fn app(&self, name: &AppName) -> Result<Stored<AppRecord>> {
@@ -43,6 +31,8 @@ impl Store {
             if self.get::<AppRecord>(&key::app(name)).await?.is_some() {
                 return Err(name_taken(name));
             }
+            // An org that is being deleted gets no more apps.
+            let in_org = self.open_org(org).await?;
             let (number, unchanged, count) = next_number(self, key::APP_COUNTER).await?;
             let (network_id, conditions, mut writes) = self.network(org, network).await?;
             let app = AppRecord {
@@ -57,7 +47,8 @@ impl Store {
                 deleting: false,
             };
             writes.extend([count, put(key::app(name), &app)]);
-            let mut txn = Txn::always(writes).when(unchanged).when(Compare::absent(key::app(name)));
+            let mut txn =
+                Txn::always(writes).when(unchanged).when(in_org).when(Compare::absent(key::app(name)));
             txn.compares.extend(conditions);
             if self.txn(txn).await?.succeeded {
                 return Ok(app);

@@ -2,14 +2,20 @@
 
 mod app;
 mod deploy;
+mod org;
 mod release;
 mod secret;
+mod user;
 
 use std::sync::Arc;
 
 use roost_directory::{Compare, Directory, Op, Range, Txn, TxnResult};
 use roost_records::{Record, Stored};
 
+pub use self::{
+    org::new_member,
+    user::{IsNew, Standing},
+};
 use crate::error::Result;
 
 /// Tries of a read, change, conditional write; more says that something writes in a loop.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     api::Api,
-    auth::Caller,
+    auth::{AppRight, Caller},
     error::{ApiError, Result},
     http::Body,
     store::{MAX_TRIES, put},
@@ -55,7 +55,9 @@ pub async fn begin(
     Extension(caller): Extension<Caller>,
     Body(body): Body<BeginBuild>,
 ) -> Result<Json<Build>> {
-    let app = api.store.app(&body.app_name).await?.record.name;
+    let app = api.store.app(&body.app_name).await?.record;
+    caller.check_app(AppRight::Write, &app)?;
+    let app = app.name;
     for _ in 0..MAX_TRIES {
         let newest = api.store.newest::<BuildRecord>(&key::builds(&app), 1).await?.pop();
         let build = BuildRecord {
@@ -84,7 +86,12 @@ pub async fn begin(
 }
 
 /// A build ends once; hearing of it again changes nothing.
-pub async fn finish(State(api): State<Arc<Api>>, Body(body): Body<FinishBuild>) -> Result<Json<Build>> {
+pub async fn finish(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<FinishBuild>,
+) -> Result<Json<Build>> {
+    caller.check_app(AppRight::Write, &api.store.app(&body.app_name).await?.record)?;
     let key = key::build(&body.app_name, body.build_id);
     for _ in 0..MAX_TRIES {
         let Some(stored) = api.store.get::<BuildRecord>(&key).await? else {

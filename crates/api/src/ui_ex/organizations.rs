@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
 };
-use roost_records::{OrgRecord, key};
+use roost_records::OrgRecord;
 use serde::Serialize;
 
-use crate::{api::Api, error::Result, orgs};
+use crate::{
+    api::Api,
+    auth::{Caller, OrgRight},
+    error::Result,
+    orgs,
+};
 
 #[derive(Serialize)]
 pub struct Organization {
@@ -38,24 +43,31 @@ pub struct OneOrganization {
     organization: Organization,
 }
 
-pub async fn list(State(api): State<Arc<Api>>) -> Result<Json<OrganizationList>> {
-    let orgs = api.store.list::<OrgRecord>(key::ORGS).await?;
-    let organizations = orgs.into_iter().map(|stored| shown(stored.record)).collect();
-    Ok(Json(OrganizationList { organizations }))
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+) -> Json<OrganizationList> {
+    let orgs = orgs::list(&api, &caller);
+    Json(OrganizationList { organizations: orgs.iter().map(|org| shown(org)).collect() })
 }
 
-pub async fn get(State(api): State<Arc<Api>>, Path(slug): Path<String>) -> Result<Json<OneOrganization>> {
-    Ok(Json(OneOrganization { organization: shown(api.store.org(&slug).await?) }))
+pub async fn get(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Path(slug): Path<String>,
+) -> Result<Json<OneOrganization>> {
+    let org = orgs::find(&api, &caller, &slug, OrgRight::See)?;
+    Ok(Json(OneOrganization { organization: shown(&org) }))
 }
 
-fn shown(org: OrgRecord) -> Organization {
+fn shown(org: &OrgRecord) -> Organization {
     Organization {
-        internal_numeric_id: orgs::number_of(&org),
-        personal: orgs::is_personal(&org),
+        internal_numeric_id: org.number,
+        personal: orgs::is_personal(org),
         id: org.slug.clone(),
         raw_slug: org.slug.clone(),
-        slug: org.slug,
-        name: org.name,
+        slug: org.slug.clone(),
+        name: org.name.clone(),
         paid_plan: true,
         billable: true,
         billing_status: "CURRENT",

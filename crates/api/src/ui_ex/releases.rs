@@ -9,12 +9,12 @@ use axum::{
 use jiff::Timestamp;
 use roost_api_types::ErrorCode;
 use roost_model::{AppName, ImageRef};
-use roost_records::{ClientStatus, ReleaseRecord};
+use roost_records::{AppRecord, ClientStatus, ReleaseRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     api::Api,
-    auth::Caller,
+    auth::{AppRight, Caller},
     client_releases,
     error::{ApiError, Result},
     http::{AppPath, Body, Params},
@@ -100,7 +100,9 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     Body(body): Body<CreateRelease>,
 ) -> Result<Json<OneRelease>> {
-    let app = api.store.app(&body.app_name).await?.record.name;
+    let app = api.store.app(&body.app_name).await?.record;
+    caller.check_app(AppRight::Write, &app)?;
+    let app = app.name;
     if !body.definition.is_object() {
         return Err(ApiError::invalid("`definition` must be the app's configuration, a JSON object"));
     }
@@ -113,10 +115,12 @@ pub async fn create(
 
 pub async fn update(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Body(body): Body<UpdateRelease>,
 ) -> Result<Json<Release>> {
     let release = client_releases::by_id(&api.store, &id).await?;
+    caller.check_app(AppRight::Write, &api.store.app(&release.app).await?.record)?;
     let error = body.metadata.and_then(|metadata| metadata.post_deployment_info?.error);
     let error =
         error.filter(|text| !text.is_empty()).map(|text| text.chars().take(MAX_ERROR_CHARS).collect());
@@ -148,9 +152,13 @@ pub async fn current(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Resu
 }
 
 /// When each app's current release was made.
-pub async fn all_current(State(api): State<Arc<Api>>) -> Result<Json<BTreeMap<AppName, Timestamp>>> {
+pub async fn all_current(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<BTreeMap<AppName, Timestamp>>> {
     let mut times = BTreeMap::new();
-    for app in api.store.apps().await? {
+    let readable = |app: &AppRecord| caller.may_app(AppRight::Read, app);
+    for app in api.store.apps().await?.into_iter().filter(readable) {
         if let Some(current) = app.current_release {
             let release = api.store.release(&app.name, current).await?;
             times.insert(app.name, release.created_at);

@@ -149,6 +149,7 @@ async fn serve(folder: PathBuf, host: &FakeHost) -> Server {
         keys: folder.join("keys"),
         registry_blobs: folder.join("registry"),
         registry: "registry.roost.localhost".to_owned(),
+        url: "http://127.0.0.1:4280".to_owned(),
         base_domain: "roost.localhost".to_owned(),
         app_url: "http://{app}.roost.localhost:8080".to_owned(),
     };

@@ -47,6 +47,7 @@ fn settings(config: &ServerConfig, data: &DataDir) -> ApiConfig {
         keys: data.keys(),
         registry_blobs: data.registry(),
         registry: platform_registry::name(config),
+        url: format!("http://{}", platform_registry::reachable(config.api.listen)),
         base_domain: config.base_domain.clone(),
         app_url: app_url(config),
     }

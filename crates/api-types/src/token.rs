@@ -1,0 +1,115 @@
+//! API tokens.
+
+use serde::{Deserialize, Serialize};
+
+/// What to make: a token of a kind, for an org or an app as the kind asks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CreateToken {
+    /// `deploy`, `org`, `org_read_only`, `machine_exec` or `user`.
+    pub kind: String,
+    #[serde(default)]
+    pub name: String,
+    /// Slug; for `org` and `org_read_only`.
+    #[serde(default)]
+    pub org: Option<String>,
+    /// For `deploy` and `machine_exec`.
+    #[serde(default)]
+    pub app: Option<String>,
+    /// E-mail address; for `user`, which only an administrator of the server makes.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// For `machine_exec`: nothing else may be run. Any command when empty.
+    #[serde(default)]
+    pub commands: Vec<TokenCommand>,
+    /// A duration such as `720h`; 90 days when empty.
+    #[serde(default)]
+    pub expiry: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenCommand {
+    pub args: Vec<String>,
+    /// Whether further arguments are refused.
+    pub exact: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedToken {
+    /// Shown this once: the server keeps its hash only.
+    pub token: String,
+    pub info: Token,
+}
+
+/// A token, without what opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    pub id: String,
+    pub name: String,
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<TokenCommand>,
+    /// E-mail address of who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// RFC 3339, as the others.
+    pub created_at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_by: Option<String>,
+    /// To the hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TokenList {
+    pub tokens: Vec<Token>,
+}
+
+/// The tokens of this very call, in the shape of the Machines API.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CurrentTokens {
+    pub tokens: Vec<CurrentToken>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CurrentToken {
+    pub token_id: String,
+    #[serde(default)]
+    pub kind: String,
+    #[serde(default)]
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_slug: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<String>,
+    /// The machine that calls through its own socket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_machine_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restricted_to_machine: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CreateDeployToken {
+    #[serde(default)]
+    pub expiry: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeployToken {
+    pub token: String,
+}
