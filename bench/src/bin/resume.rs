@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use roost_bench::stats;
 use roost_host_api::{Cause, HostClient, StopMachine};
 use roost_model::{MachineId, MachineState};
@@ -40,6 +40,9 @@ async fn main() -> Result<()> {
             start.elapsed()
         });
         resumes.push(first_byte(&app).await?);
+        let events = host.machine(&id).await?.events;
+        let refused = events.iter().find(|event| event.kind == "resume_failed");
+        ensure!(refused.is_none(), "the machine was not resumed: {refused:?}");
         host.stop(&id, &StopMachine { cause: cause.clone(), ..StopMachine::default() }).await?;
         host.wait(&id, MachineState::Stopped, None, PATIENCE).await?;
         colds.push(first_byte(&app).await?);

@@ -62,6 +62,17 @@ async fn its_life_start_stop_update_destroy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_machine_is_suspended_and_started_again() {
+    let (platform, path) = with_machine().await;
+    let _: Value = platform.post(&format!("{path}/suspend"), Value::Null).await;
+    let suspended: Value = platform.get(&format!("{path}/wait?state=suspended&timeout=5")).await;
+    assert_eq!(suspended["ok"], json!(true));
+    let started: Value = platform.post(&format!("{path}/start"), Value::Null).await;
+    assert_eq!(started["previous_state"], json!("suspended"));
+    let _: Value = platform.get(&format!("{path}/wait?state=started&timeout=5")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_leased_machine_needs_the_nonce() {
     let (platform, path) = with_machine().await;
     let (status, error) = platform.refused(Method::GET, &format!("{path}/lease"), Value::Null).await;

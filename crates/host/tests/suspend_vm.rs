@@ -6,12 +6,13 @@ mod support;
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
+    path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use roost_host::CRASH_VARIABLE;
 use roost_host_api::{DestroyMachine, ExecMachine, Machine};
-use roost_model::{MachineId, MachineState};
+use roost_model::MachineState;
 use roost_testbed::{leftovers, netns};
 use support::{
     by, eventually,
@@ -100,41 +101,43 @@ async fn a_host_that_dies_at_any_step_loses_nothing_of_the_machine() {
     running.kill();
 
     let mut count = 1;
-    for (suspends, step) in
-        SUSPEND.map(|step| (true, step)).into_iter().chain(RESUME.map(|step| (false, step)))
-    {
-        if suspends {
-            dies_at(dir, step, &id, true).await;
-        } else {
-            let running = Running::open(dir).await;
-            running.client.suspend(&id, &by("user")).await.unwrap();
-            running.wait(&id, MachineState::Suspended).await;
-            running.kill();
-            dies_at(dir, step, &id, false).await;
-        }
+    for step in SUSPEND {
+        let running = dying_at(dir, step).await;
+        // It may die before it answers.
+        let _ = running.client.suspend(&id, &by("user")).await;
+        running.died().await;
         let running = Running::open(dir).await;
-        if suspends {
-            running.wait(&id, MachineState::Suspended).await;
-            running.client.start(&id, &by("user")).await.unwrap();
-        }
+        running.wait(&id, MachineState::Suspended).await;
+        running.client.start(&id, &by("user")).await.unwrap();
         running.wait(&id, MachineState::Started).await;
         count += 1;
-        let told = get(&machine, "/count").await;
-        let events = running.client.machine(&id).await.unwrap().events;
-        assert_eq!(told, count.to_string(), "{step}: {events:#?}");
+        assert_count(&running, &machine, count, step).await;
+        running.kill();
+    }
+    for step in RESUME {
+        let running = dying_at(dir, step).await;
+        running.client.suspend(&id, &by("user")).await.unwrap();
+        running.wait(&id, MachineState::Suspended).await;
+        let _ = running.client.start(&id, &by("user")).await;
+        running.died().await;
+        let running = Running::open(dir).await;
+        running.wait(&id, MachineState::Started).await;
+        count += 1;
+        assert_count(&running, &machine, count, step).await;
         running.kill();
     }
 }
 
-/// A host that suspends or starts the machine, and dies right after it recorded the step.
-async fn dies_at(dir: &std::path::Path, step: &str, id: &MachineId, suspends: bool) {
-    let running = Running::open_with(dir, &[(CRASH_VARIABLE, step)]).await;
-    // It may die before it answers.
-    let _ = match suspends {
-        true => running.client.suspend(id, &by("user")).await,
-        false => running.client.start(id, &by("user")).await,
-    };
-    running.died().await;
+/// A host that dies right after it recorded the step.
+async fn dying_at(dir: &Path, step: &str) -> Running {
+    Running::open_with(dir, &[(CRASH_VARIABLE, step)]).await
+}
+
+/// The machine counts its answers in memory.
+async fn assert_count(running: &Running, machine: &Machine, count: u32, step: &str) {
+    let told = get(machine, "/count").await;
+    let events = running.client.machine(&machine.id).await.unwrap().events;
+    assert_eq!(told, count.to_string(), "{step}: {events:#?}");
 }
 
 /// An HTTP connection that stays open.

@@ -88,6 +88,31 @@ async fn an_idle_machine_sleeps_and_one_request_wakes_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn an_idle_machine_is_suspended_and_a_request_finds_its_memory() -> Result<()> {
+    netns::enter()?;
+    let server = server().await?;
+    let app = App::create(&server, "dozy").await?;
+    let said = app.deploy_with(&testapp::image("one")?, "auto_stop_machines = \"suspend\"").await?;
+    assert!(!said.contains("auto_stop_machines"), "{said}");
+    assert_eq!(app.get("/count").await?, "1");
+    let id = server.machine_in("dozy", "suspended", Duration::from_secs(60)).await;
+    assert_eq!(app.get("/count").await?, "2");
+
+    server.run(["machine", "suspend", &id, "--app", "dozy"]).await?;
+    server.machine_in("dozy", "suspended", Duration::from_secs(1)).await;
+    server.run(["machine", "start", &id, "--app", "dozy"]).await?;
+    assert_eq!(app.get("/count").await?, "3");
+
+    server.machine_in("dozy", "suspended", Duration::from_secs(60)).await;
+    app.deploy_with(&testapp::image("two")?, "auto_stop_machines = \"suspend\"").await?;
+    assert!(
+        app.get("/").await?.contains("\"version\":\"two\""),
+        "a new release drops the memory of the old one"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn killing_the_server_stops_no_machine() -> Result<()> {
     netns::enter()?;
     let server = server().await?;

@@ -20,7 +20,9 @@ async fn a_saved_machine_goes_on_where_it_was_and_hears_a_new_host() {
     let vm = vm.restore().await;
     let mut guest = vm.connect(2, 1).await;
     assert_eq!((guest.hello.phase, &guest.hello.boot_id), (Phase::Running, &boot_id));
+    guest.client.resumed(now_ns(), &[7; 64]).await.unwrap();
     guest.client.sync().await.unwrap();
+    assert!(!vm.console().contains("roost-init:"), "{}", vm.console());
     // What was written before the save comes first; then the clock is right again.
     let right = async {
         loop {

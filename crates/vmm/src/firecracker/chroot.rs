@@ -131,3 +131,35 @@ impl Chroot {
 fn snapshot_files(folder: &Path) -> [(PathBuf, &'static str); 2] {
     [(snapshot::state(folder), SNAPSHOT_STATE), (snapshot::memory(folder), SNAPSHOT_MEMORY)]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_taken_only_as_a_file_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, into) = (folder.path().join("root"), folder.path().join("into"));
+        let other = folder.path().join("of-another-machine");
+        fs::create_dir(&root).unwrap();
+        fs::write(&other, "secret").unwrap();
+        let chroot = Chroot { root: root.clone() };
+        let take = || {
+            let _ = fs::remove_dir_all(&into);
+            fs::create_dir(&into).unwrap();
+            chroot.take_snapshot(&into)
+        };
+        fs::write(root.join("snapshot-state"), "state").unwrap();
+        fs::write(root.join("snapshot-memory"), "memory").unwrap();
+        take().unwrap();
+        assert_eq!(fs::metadata(into.join("memory")).unwrap().mode() & 0o777, 0o600);
+
+        fs::write(root.join("snapshot-state"), "state").unwrap();
+        symlink(&other, root.join("snapshot-memory")).unwrap();
+        assert!(take().unwrap_err().to_string().contains("no file of its own"));
+        fs::hard_link(&other, root.join("snapshot-state")).unwrap();
+        assert!(take().is_err());
+    }
+}

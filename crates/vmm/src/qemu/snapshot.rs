@@ -69,8 +69,10 @@ pub(super) async fn load(qmp: &mut Qmp, folder: &Path) -> Result<(), VmmError> {
     Ok(())
 }
 
+/// Waits for the end of the migration that `command` began.
 async fn completed(qmp: &mut Qmp, command: &str) -> Result<(), VmmError> {
-    match settle(qmp).await?.as_str() {
+    // An incoming one has no status yet when its command is answered.
+    match until(qmp, |status| matches!(status, "completed" | "failed" | "cancelled")).await?.as_str() {
         "completed" => Ok(()),
         status => {
             let answer = qmp.execute("query-migrate", json!({})).await?;
@@ -80,13 +82,18 @@ async fn completed(qmp: &mut Qmp, command: &str) -> Result<(), VmmError> {
     }
 }
 
-/// Waits until no migration is under way; the last one's status, empty if there was none.
-async fn settle(qmp: &mut Qmp) -> Result<String, VmmError> {
+/// Waits until no migration is under way.
+async fn settle(qmp: &mut Qmp) -> Result<(), VmmError> {
+    until(qmp, |status| matches!(status, "" | "none" | "completed" | "failed" | "cancelled")).await.map(drop)
+}
+
+/// The first status that is to be waited for; it is empty as long as there was no migration.
+async fn until(qmp: &mut Qmp, wanted: impl Fn(&str) -> bool) -> Result<String, VmmError> {
     let give_up = Instant::now() + TIME_LIMIT;
     loop {
         let answer = qmp.execute("query-migrate", json!({})).await?;
         let status = answer["status"].as_str().unwrap_or_default();
-        if matches!(status, "" | "none" | "completed" | "failed" | "cancelled") {
+        if wanted(status) {
             return Ok(status.to_owned());
         }
         if Instant::now() > give_up {
