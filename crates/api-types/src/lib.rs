@@ -61,6 +61,9 @@
 //! | `POST /v1/orgs/{slug}/members` | [`Invite`] | 201 [`Invited`] |
 //! | `PATCH /v1/orgs/{slug}/members/{email}` | [`SetRole`] | [`Member`] |
 //! | `DELETE /v1/orgs/{slug}/members/{email}` | | 204 |
+//! | `GET /v1/audit?limit=&before=`, `GET /v1/orgs/{slug}/audit` | | `[`[`AuditEntry`]`]`, newest first |
+//! | `POST /api/v1/cli_sessions` | [`BeginLogin`] | 201 [`BegunLogin`]; needs no token, as the next |
+//! | `POST /api/v1/cli_sessions/{id}/redeem` | [`RedeemLogin`] | [`LoginToken`] |
 //! | `GET /v1/tokens?org=&app=` | | [`TokenList`]; the caller's own when neither is given |
 //! | `POST /v1/tokens` | [`CreateToken`] | 201 [`CreatedToken`] |
 //! | `GET /v1/tokens/current` | | [`CurrentTokens`] |
@@ -71,9 +74,11 @@
 //! `/v2` is the registry. Every answer that is no success has an [`ErrorBody`].
 
 mod app;
+mod audit;
 mod deploy;
 mod error;
 mod lease;
+mod login;
 mod machine;
 mod org;
 mod release;
@@ -84,7 +89,8 @@ mod token;
 pub use roost_host_api::{EXEC_PROTOCOL, ExecFrame, LogLine};
 
 pub use self::{
-    app::*, deploy::*, error::*, lease::*, machine::*, org::*, release::*, secret::*, server::*, token::*,
+    app::*, audit::*, deploy::*, error::*, lease::*, login::*, machine::*, org::*, release::*, secret::*,
+    server::*, token::*,
 };
 
 /// Carries the nonce of a machine's lease.

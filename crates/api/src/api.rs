@@ -1,6 +1,6 @@
 //! The role as a whole: opened once, served until the server ends.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use roost_catalog::Catalog;
 use roost_directory::{Directory, DirectoryError};
@@ -13,11 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ApiConfig, ImageResolver,
+    audit::{self, Trail},
     auth::{self, AdminTokenError, Book},
     collect, deploy,
     deploy::Deployer,
     hosts::Hosts,
-    http, orgs, registration,
+    http,
+    login::{BrowserSessions, Logins},
+    orgs, registration,
     store::Store,
     tokens,
 };
@@ -41,6 +44,9 @@ pub struct Api {
     pub(crate) store: Store,
     /// Tokens, users, orgs, members.
     pub(crate) book: Arc<Book>,
+    pub(crate) trail: Trail,
+    pub(crate) logins: Logins,
+    pub(crate) browser_sessions: BrowserSessions,
     pub(crate) hosts: Hosts,
     pub(crate) catalog: Catalog,
     pub(crate) images: Arc<dyn ImageResolver>,
@@ -64,6 +70,8 @@ pub enum OpenError {
     Keys(#[source] io::Error),
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    #[error(transparent)]
+    Trail(#[from] audit::OpenError),
     #[error("{0}")]
     Setup(String),
 }
@@ -82,11 +90,15 @@ impl Api {
         let administrator = config.first_administrator();
         orgs::ensure_first(&store, &administrator).await.map_err(|e| OpenError::Setup(e.to_string()))?;
         auth::ensure_admin_token(&store, &config.admin_token, &administrator).await?;
+        let trail = Trail::open(&config.audit)?;
         let book = Arc::new(Book::load(&*store.directory).await?);
         Ok(Arc::new(Self {
             deployer: Deployer::new(&config.node),
             graphql: Executor::default(),
             book,
+            trail,
+            logins: Logins::default(),
+            browser_sessions: BrowserSessions::default(),
             store,
             hosts: Hosts::one(parts.host),
             catalog: parts.catalog,
@@ -111,8 +123,9 @@ impl Api {
         tasks.spawn(async move { book.follow(directory, ends).await });
         let shutdown = self.shutdown.clone();
         let asked = shutdown.clone();
-        let serving = axum::serve(listener, http::router(Arc::clone(&self)))
-            .with_graceful_shutdown(async move { asked.cancelled().await });
+        let router = http::router(Arc::clone(&self)).into_make_service_with_connect_info::<SocketAddr>();
+        let serving =
+            axum::serve(listener, router).with_graceful_shutdown(async move { asked.cancelled().await });
         let serving = async { serving.await };
         tokio::pin!(serving);
         let result = tokio::select! {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::{
     api::Api,
+    audit,
     auth::{AppRight, Caller, OrgRight},
     error::{ApiError, Result},
     http::{AppPath, Body, Params},
@@ -30,7 +31,7 @@ pub async fn create(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Body(body): Body<CreateApp>,
-) -> Result<(StatusCode, Json<App>)> {
+) -> Result<(StatusCode, Extension<audit::About>, Json<App>)> {
     let name: AppName = body.name.parse().map_err(|e| ApiError::invalid(format!("{e}")))?;
     let org = if body.org_slug.is_empty() { PERSONAL_ORG } else { &body.org_slug };
     let org = orgs::find(&api, &caller, org, OrgRight::Write)?;
@@ -38,7 +39,8 @@ pub async fn create(
     check_network_name(&network)?;
     let record = api.store.create_app(&name, &org.slug, &network).await?;
     tracing::info!(app = %name, "app created");
-    Ok((StatusCode::CREATED, Json(shown(&api, &record, &org, 0))))
+    let about = audit::About { org: Some(org.slug.clone()), app: Some(name.to_string()), action: None };
+    Ok((StatusCode::CREATED, Extension(about), Json(shown(&api, &record, &org, 0))))
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use http::{HeaderMap, header::HOST};
 use roost_records::Email;
 
 #[derive(Debug, Clone)]
@@ -18,12 +19,31 @@ pub struct ApiConfig {
     pub registry: String,
     /// Where this box reaches the api: `http://127.0.0.1:4280`.
     pub url: String,
+    /// Where people, and those who check machines' identities, reach the api; `url` when absent.
+    pub public_url: Option<String>,
+    /// File of the audit trail.
+    pub audit: PathBuf,
     pub base_domain: String,
     /// Where an app answers, with `{app}` for its name: `http://{app}.roost.localhost:8080`.
     pub app_url: String,
 }
 
 impl ApiConfig {
+    /// Where others reach the api.
+    pub(crate) fn public_url(&self) -> &str {
+        self.public_url.as_deref().unwrap_or(&self.url).trim_end_matches('/')
+    }
+
+    /// Where the one who sent these headers reaches the api: where it did just now, unless something in
+    /// front of the api speaks TLS.
+    pub(crate) fn url_for(&self, headers: &HeaderMap) -> String {
+        let host = headers.get(HOST).and_then(|value| value.to_str().ok());
+        match host {
+            Some(host) if !self.public_url().starts_with("https:") => format!("http://{host}"),
+            _ => self.public_url().to_owned(),
+        }
+    }
+
     /// Whether image references with this registry mean the platform's own.
     pub(crate) fn is_own_registry(&self, registry: &str) -> bool {
         registry == self.registry || self.url.split("://").last() == Some(registry)

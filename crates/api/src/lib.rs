@@ -12,6 +12,7 @@
 
 mod api;
 mod apps;
+mod audit;
 mod auth;
 mod client_releases;
 mod collect;
@@ -23,6 +24,7 @@ mod graphql;
 mod hosts;
 mod http;
 mod images;
+mod login;
 mod logs;
 mod machines;
 mod orgs;

@@ -6,6 +6,7 @@
 mod apps;
 mod error;
 mod exec;
+mod identity;
 mod lines;
 mod machines;
 mod releases;

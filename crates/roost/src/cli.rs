@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apps, completions, deploy, doctor, launch, logs, machine, releases, rollback, scale, secrets, server,
-    status,
+    apps, audit, auth, completions, deploy, doctor, env, launch, logs, machine, orgs, releases, rollback,
+    scale, secrets, server, status, tokens,
 };
 
 #[derive(Debug, Parser)]
@@ -94,6 +94,18 @@ pub enum Command {
     Secrets(secrets::Args),
     /// Change how many machines an app has
     Scale(scale::Args),
+    /// Log in and out
+    Auth(auth::Args),
+    /// Make, list and revoke API tokens
+    #[command(visible_alias = "token")]
+    Tokens(tokens::Args),
+    /// Organizations and who belongs to them
+    #[command(visible_alias = "org")]
+    Orgs(orgs::Args),
+    /// Show who did what
+    Audit(audit::Args),
+    /// Print the environment that points flyctl at this server
+    Env(env::Args),
     /// Check what this box has and lacks
     Doctor(doctor::Args),
     /// Print a completion script for a shell

@@ -31,9 +31,9 @@ impl<T, E: Into<anyhow::Error>> OrNext<T> for Result<T, E> {
 fn before_all(error: &anyhow::Error) -> Option<&'static str> {
     match error.downcast_ref::<ClientError>()? {
         ClientError::Unreachable { .. } => Some("sudo roost server, or name a server with --api-url"),
-        refused if refused.code() == Some(ErrorCode::Unauthorized) => {
-            Some("run the command with sudo on the server's box, or set ROOST_API_TOKEN")
-        }
+        refused if refused.code() == Some(ErrorCode::Unauthorized) => Some(
+            "run the command with sudo on the server's box, log in (roost auth login), or set ROOST_API_TOKEN",
+        ),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@ mod app_file;
 mod cli;
 mod commands;
 mod config;
+mod credentials;
 mod failure;
 mod output;
 mod server;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::{
     extract::{MatchedPath, Request, State},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
@@ -18,6 +18,7 @@ use roost_model::AppName;
 use super::{AppRight, Caller, MachineIdentity, Who, routes, routes::Needs, unauthorized};
 use crate::{
     api::Api,
+    audit::{Call, Outcome},
     error::{ApiError, Result},
 };
 
@@ -32,11 +33,21 @@ pub async fn authenticate(
 ) -> Result<Response> {
     let machine = request.extensions().get::<MachineIdentity>().cloned();
     let caller = identify(&api, request.headers(), machine)?;
-    if let Some(route) = route {
-        authorize(&api, &caller, route.as_str(), &mut request).await?;
+    let admitted = match route {
+        Some(route) => authorize(&api, &caller, route.as_str(), &mut request).await,
+        None => Ok(()),
+    };
+    let mut call = Call::of(&api, &caller, &request);
+    if let Err(refused) = admitted {
+        let response = refused.into_response();
+        call.end(&api, Outcome::of(&response)).await;
+        return Ok(response);
     }
     request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
+    call.begin(&api).await;
+    let response = next.run(request).await;
+    call.end(&api, Outcome::of(&response)).await;
+    Ok(response)
 }
 
 /// Who shows these headers.
@@ -76,6 +87,9 @@ async fn authorize(api: &Api, caller: &Caller, route: &str, request: &mut Reques
             };
             let name: AppName = name.parse().map_err(no_app)?;
             let app = api.store.app(&name).await?.record;
+            if caller.may_app(AppRight::See, &app) {
+                request.extensions_mut().insert(app.clone());
+            }
             match needs {
                 Needs::App(AppRight::See) if !caller.may_app(AppRight::See, &app) && is_app(route) => {
                     return Err(name_taken(&name));
@@ -84,7 +98,6 @@ async fn authorize(api: &Api, caller: &Caller, route: &str, request: &mut Reques
                 _ if is_itself(caller, &app.name, routes::machine(route, &path)) => {}
                 _ => caller.check_app(AppRight::Write, &app)?,
             }
-            request.extensions_mut().insert(app);
         }
     }
     Ok(())

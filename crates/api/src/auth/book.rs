@@ -71,8 +71,13 @@ impl Book {
     /// The record of a token that is good now. Tokens are found by their hash: how long that takes
     /// tells nothing about a token that somebody guesses at.
     pub fn token(&self, token: &str) -> Option<Arc<TokenRecord>> {
+        self.token_of_hash(&hash(token))
+    }
+
+    /// The same for whoever kept the hash only.
+    pub fn token_of_hash(&self, hash: &str) -> Option<Arc<TokenRecord>> {
         let now = Timestamp::now();
-        let found = match self.read().get(&key::token(&hash(token))) {
+        let found = match self.read().get(&key::token(hash)) {
             Some(Entry::Token(record)) if record.is_good(now) => Arc::clone(record),
             _ => return None,
         };

@@ -7,11 +7,11 @@ use roost_api_types::{ErrorCode, MAX_BODY_BYTES};
 
 use crate::{
     api::Api,
-    apps,
+    apps, audit,
     auth::{RegistryAuthorizer, authenticate},
     deploys,
     error::ApiError,
-    graphql, images, logs, machines, orgs, releases, secrets, status, tokens, ui_ex,
+    graphql, images, login, logs, machines, orgs, releases, secrets, status, tokens, ui_ex,
 };
 
 pub fn router(api: Arc<Api>) -> Router {
@@ -20,12 +20,12 @@ pub fn router(api: Arc<Api>) -> Router {
     let with_token = behind_token(with_token().fallback(no_such_call), &api, MAX_BODY_BYTES);
     let graphql = behind_token(graphql::routes(), &api, graphql::MAX_DOCUMENT_BYTES)
         .layer(middleware::from_fn(graphql::in_band));
-    Router::new().merge(without_token()).merge(registry).merge(graphql).fallback_service(with_token)
+    Router::new().merge(without_token(&api)).merge(registry).merge(graphql).fallback_service(with_token)
 }
 
 /// What everybody may call.
-fn without_token() -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" }))
+fn without_token(api: &Arc<Api>) -> Router {
+    Router::new().route("/healthz", get(|| async { "ok\n" })).merge(login::routes(Arc::clone(api)))
 }
 
 fn behind_token(routes: Router<Arc<Api>>, api: &Arc<Api>, max_body_bytes: usize) -> Router {
@@ -40,6 +40,7 @@ fn behind_token(routes: Router<Arc<Api>>, api: &Arc<Api>, max_body_bytes: usize)
 fn with_token() -> Router<Arc<Api>> {
     Router::new()
         .merge(apps::routes())
+        .merge(audit::routes())
         .merge(deploys::routes())
         .merge(images::routes())
         .merge(logs::routes())

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use super::{NewScope, NewToken};
 use crate::{
     api::Api,
+    audit,
     auth::{Caller, OrgRight},
     error::{ApiError, Result},
     http::{AppPath, Body, Params},
@@ -62,7 +63,7 @@ async fn create(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Body(body): Body<CreateToken>,
-) -> Result<(StatusCode, Json<CreatedToken>)> {
+) -> Result<(StatusCode, Extension<audit::About>, Json<CreatedToken>)> {
     let need = |value: Option<String>, key: &str| {
         let missing = || ApiError::invalid(format!("a token of kind \"{}\" needs \"{key}\"", body.kind));
         value.filter(|value| !value.is_empty()).ok_or_else(missing)
@@ -86,7 +87,8 @@ async fn create(
     let new = NewToken { name: body.name, scope, expiry: body.expiry.unwrap_or_default() };
     let created = super::create(&api, &caller, new).await?;
     let info = shown(&api, &created.record);
-    Ok((StatusCode::CREATED, Json(CreatedToken { token: created.token, info })))
+    let about = audit::About { org: info.org.clone(), app: info.app.clone(), action: None };
+    Ok((StatusCode::CREATED, Extension(about), Json(CreatedToken { token: created.token, info })))
 }
 
 async fn deploy_token(

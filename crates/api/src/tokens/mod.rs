@@ -101,6 +101,11 @@ pub async fn create(api: &Api, caller: &Caller, new: NewToken) -> Result<Created
     add(api, &owner, &new.name, scope, life).await
 }
 
+/// The token of a login, for a person who has shown who they are.
+pub async fn create_login(api: &Api, user: &UserRecord, name: &str, scope: TokenScope) -> Result<Created> {
+    add(api, user, name, scope, DEFAULT_LIFE).await
+}
+
 /// With which a new user logs in.
 pub async fn create_invitation(api: &Api, user: &UserRecord) -> Result<String> {
     Ok(add(api, user, "invitation", TokenScope::User, INVITATION_LIFE).await?.token)

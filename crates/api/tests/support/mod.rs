@@ -150,6 +150,8 @@ async fn serve(folder: PathBuf, host: &FakeHost) -> Server {
         registry_blobs: folder.join("registry"),
         registry: "registry.roost.localhost".to_owned(),
         url: "http://127.0.0.1:4280".to_owned(),
+        public_url: None,
+        audit: folder.join("audit.db"),
         base_domain: "roost.localhost".to_owned(),
         app_url: "http://{app}.roost.localhost:8080".to_owned(),
     };

@@ -10,6 +10,7 @@ use crate::{
     app_file::{AppFile, Check},
     cli::{AppOption, Global},
     config,
+    credentials::Credentials,
     failure::OrNext as _,
     output::{Output, Progress},
     server::Paths,
@@ -28,17 +29,35 @@ impl Context {
         Self { output, progress: Progress::new(), global }
     }
 
-    /// The API: named by option or environment, else the server of this box.
+    /// The API, and a token for it: named by option or environment, else as logged in, else of this box.
     pub fn api(&self) -> anyhow::Result<ApiClient> {
-        let url = match &self.global.api_url {
-            Some(url) => url.clone(),
-            None => self.local_url()?,
-        };
+        let url = self.api_url()?;
         let token = match &self.global.access_token {
             Some(token) => token.clone(),
-            None => self.local_token()?,
+            None => match self.credentials()?.token(&url) {
+                Some(token) => token.to_owned(),
+                None => self.local_token()?,
+            },
         };
         Ok(ApiClient::new(&url, token.trim()))
+    }
+
+    /// Where the API is: named by option or environment, else where the user is logged in, else the
+    /// server of this box.
+    pub fn api_url(&self) -> anyhow::Result<String> {
+        match (&self.global.api_url, self.credentials()?.current) {
+            (Some(url), _) => Ok(url.clone()),
+            (None, Some(url)) => Ok(url),
+            (None, None) => self.local_url(),
+        }
+    }
+
+    /// Of logins; none of them counts when this box's server was named by its data folder.
+    fn credentials(&self) -> anyhow::Result<Credentials> {
+        match self.global.data_dir {
+            Some(_) => Ok(Credentials::default()),
+            None => Credentials::load(),
+        }
     }
 
     /// The app that a command is about: `--app`, else the one that the configuration file names.

@@ -1,19 +1,24 @@
 //! The commands, one file each, and what they share: where the API is, how to show a result.
 
 pub mod apps;
+pub mod audit;
+pub mod auth;
 pub mod completions;
 mod context;
 pub mod deploy;
 pub mod doctor;
+pub mod env;
 pub mod launch;
 pub mod logs;
 pub mod machine;
+pub mod orgs;
 pub mod releases;
 pub mod rollback;
 pub mod scale;
 pub mod secrets;
 pub mod server;
 pub mod status;
+pub mod tokens;
 
 use std::process::ExitCode;
 
@@ -45,6 +50,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Machine(args) => return machine::run(args, &context).await,
         Command::Secrets(args) => secrets::run(args, &context).await?,
         Command::Scale(args) => scale::run(args, &context).await?,
+        Command::Auth(args) => auth::run(args, &context).await?,
+        Command::Tokens(args) => tokens::run(args, &context).await?,
+        Command::Orgs(args) => orgs::run(args, &context).await?,
+        Command::Audit(args) => audit::run(args, &context).await?,
+        Command::Env(args) => env::run(args, &context)?,
         Command::Doctor(args) => return doctor::run(args, &context).await,
         Command::Completions(args) => completions::run(args)?,
     }

@@ -49,6 +49,10 @@ fn check(config: &ServerConfig, file: &str) -> Result<(), ConfigError> {
     if config.roles.is_empty() {
         return invalid("roles", "names no role; leave the key out for all of them".to_owned());
     }
+    if config.api.url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+    {
+        return invalid("api.url", "must begin with http:// or https://".to_owned());
+    }
     if config.base_domain.is_empty() || config.base_domain.starts_with('.') {
         return invalid("base_domain", "must be a domain name such as roost.localhost".to_owned());
     }

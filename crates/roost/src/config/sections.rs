@@ -60,6 +60,8 @@ pub enum LogFormat {
 pub struct ApiSection {
     /// Loopback by default: the API speaks plain HTTP, and its tokens must not cross a network so.
     pub listen: SocketAddr,
+    /// Where people reach the API, if something in front of it speaks TLS: `https://roost.example.com`.
+    pub url: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,7 +109,7 @@ impl Default for LogSection {
 
 impl Default for ApiSection {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, API_PORT)) }
+        Self { url: None, listen: SocketAddr::from((Ipv4Addr::LOCALHOST, API_PORT)) }
     }
 }
 

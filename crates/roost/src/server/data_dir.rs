@@ -78,6 +78,11 @@ impl Paths {
         self.root.join("directory.db")
     }
 
+    /// Who did what.
+    pub fn audit(&self) -> PathBuf {
+        self.root.join("audit.db")
+    }
+
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys")
     }
