@@ -124,6 +124,19 @@ async fn a_token_sees_nothing_of_others() {
     let apps = platform.request(Method::GET, "/v1/apps").bearer_auth(&other).send().await.unwrap();
     let apps: Value = apps.json().await.unwrap();
     assert_eq!((apps["total_apps"].as_u64(), &apps["apps"][0]["name"]), (Some(1), &json!("other")));
+    // Nor do the images of another app's repository, by whichever name of the registry.
+    for registry in ["registry.roost.localhost", "127.0.0.1:4280"] {
+        let image = json!({ "config": { "image": format!("{registry}/web:1") } });
+        assert_eq!(
+            status(&platform, &other, "POST", "/v1/apps/other/machines", image).await,
+            422,
+            "{registry}"
+        );
+        let image = json!({ "image": format!("{registry}/web:1") });
+        assert_eq!(status(&platform, &other, "POST", "/v1/images/resolve", image).await, 422, "{registry}");
+        let image = json!({ "image": format!("{registry}/other:1") });
+        assert_eq!(status(&platform, &other, "POST", "/v1/images/resolve", image).await, 200, "{registry}");
+    }
     // Several tokens open what any of them opens.
     let web = token(&platform, json!({ "kind": "deploy", "app": "web" })).await;
     let both = format!("{other},{web}");

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod apps;
+mod change;
 mod hosts;
 mod images;
 mod in_band;
@@ -14,12 +15,12 @@ mod session;
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, Router, extract::State, routing::post};
+use axum::{Extension, Json, Router, extract::State, response::IntoResponse, routing::post};
 use roost_graphql::Document;
 
 pub use self::in_band::in_band;
 use self::session::Session;
-use crate::{api::Api, auth::Caller, http::Body};
+use crate::{api::Api, audit::About, auth::Caller, http::Body};
 
 /// A document with its variables. The longest of flyctl has 5 KB.
 pub const MAX_DOCUMENT_BYTES: usize = 256 << 10;
@@ -32,7 +33,8 @@ async fn execute(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Body(document): Body<Document>,
-) -> Json<serde_json::Value> {
+) -> impl IntoResponse {
+    let about = About { action: change::of(&document.query), ..About::default() };
     let session = Arc::new(Session { api: Arc::clone(&api), caller });
-    Json(api.graphql.execute(document, session).await)
+    (Extension(about), Json(api.graphql.execute(document, session).await))
 }
