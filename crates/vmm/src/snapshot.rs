@@ -16,13 +16,17 @@ use std::{
         unix::fs::{MetadataExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl},
     unistd::pipe2,
 };
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
 
 use crate::{VmmError, error::Context};
 
@@ -80,10 +84,10 @@ impl Stream {
         Ok((Self { copy }, read))
     }
 
-    /// Waits until everything went through.
-    pub async fn end(self) -> Result<(), VmmError> {
-        let ended = self.copy.await.unwrap_or_else(|panic| Err(panic.into()));
-        ended.context(|| "copying a machine's memory".into())
+    /// Waits until everything went through; a VMM that keeps its end open is waited for so long.
+    pub async fn end(self, limit: Duration) -> Result<(), VmmError> {
+        let ended = timeout(limit, self.copy).await.map_err(|_| VmmError::NoAnswer { after: limit })?;
+        ended.unwrap_or_else(|panic| Err(panic.into())).context(|| "copying a machine's memory".into())
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
 const KERNEL_ARGS: [&str; 4] = ["console=ttyS0", "quiet", "reboot=t", "panic=-1"];
 
 /// From the loss of contact to the end of a process that is dying.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) async fn launch(qemu: &Qemu, spec: &VmSpec, place: &Place, begin: Begin) -> Result<Vm, VmmError> {
     spec.check()?;

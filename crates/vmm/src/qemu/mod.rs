@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use accelerator::Accelerator;
 use args::Begin;
 use bundle::Bundle;
+use launch::LAST_WORDS;
 use qmp::Qmp;
 
 use crate::{
@@ -68,10 +69,20 @@ impl Qemu {
         let place = Place::of(&spec.jail)?;
         let restored = async {
             let vm = launch::launch(self, spec, &place, Begin::Incoming).await?;
-            vm.load(from).await?;
-            Ok(vm)
+            match vm.load(from).await {
+                Ok(()) => Ok(vm),
+                Err(error) => Err(last_words(&vm, error).await),
+            }
         };
         or_remove(&place, restored.await).await
+    }
+}
+
+/// A QEMU that can not use a snapshot ends, and says why on its way.
+async fn last_words(vm: &Vm, error: VmmError) -> VmmError {
+    match tokio::time::timeout(LAST_WORDS, vm.wait_exit()).await {
+        Ok(exit) => VmmError::EndedAtStart { output: exit.output },
+        Err(_) => error,
     }
 }
 

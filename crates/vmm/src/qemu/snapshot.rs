@@ -21,6 +21,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// A migration that comes to no end by then: 2 GiB at the pace of a slow disk on a busy host.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
 
+/// From the end of a migration to that of its stream: a pipe's content.
+const STREAM_LIMIT: Duration = Duration::from_secs(30);
+
 /// QEMU bounds migrations for the sake of networks; a file needs no bound. Bytes a second.
 const NO_BANDWIDTH_LIMIT: u64 = 1 << 40;
 
@@ -53,7 +56,7 @@ pub(super) async fn save(qmp: &mut Qmp, folder: &Path, limit: u64) -> Result<u64
         // Ends the stream, if it has not ended by itself.
         let _ = qmp.execute("migrate_cancel", json!({})).await;
     }
-    let copied = stream.end().await;
+    let copied = stream.end(STREAM_LIMIT).await;
     migrated.and(copied)?;
     snapshot::size(folder).map_err(|source| VmmError::Io { what: "measuring a snapshot".into(), source })
 }
