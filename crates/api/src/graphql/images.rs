@@ -28,7 +28,9 @@ impl Images for Session {
         let digest = image.digest.clone().unwrap_or_default();
         Ok(Image {
             id: ID(digest.clone()),
-            digest,
+            // flyctl's `deploy` takes the reference alone, its `machine run` puts the digest behind it: one that
+            // is pinned must stay so for the former, and must not be pinned twice by the latter.
+            digest: if asked.digest.is_some() { String::new() } else { digest },
             reference: asked.to_string(),
             absolute_ref: image.to_string(),
             registry: image.registry,

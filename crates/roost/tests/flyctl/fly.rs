@@ -71,10 +71,22 @@ impl Flyctl {
         Ok(said(&output))
     }
 
+    /// As `run`, with this text on stdin.
+    pub async fn run_with_input(&self, command: &str, args: &[&str], input: &str) -> Result<String> {
+        let file = self.folder().join("stdin");
+        std::fs::write(&file, input)?;
+        let output = self.output_with(command, args, std::fs::File::open(file)?.into()).await?;
+        judged(command, args, output)
+    }
+
     /// Runs a command and leaves the judgement to the caller.
     pub async fn output(&self, command: &str, args: &[&str]) -> Result<Output> {
+        self.output_with(command, args, Stdio::null()).await
+    }
+
+    async fn output_with(&self, command: &str, args: &[&str], stdin: Stdio) -> Result<Output> {
         let mut process = Command::new(executable());
-        process.args(command.split(' ')).args(args).current_dir(self.folder()).stdin(Stdio::null());
+        process.args(command.split(' ')).args(args).current_dir(self.folder()).stdin(stdin);
         process.env_clear().envs(self.environment());
         let mut process = tokio::process::Command::from(process);
         tokio::time::timeout(COMMAND_LIMIT, process.kill_on_drop(true).output())

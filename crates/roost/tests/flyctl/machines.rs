@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use roost_testbed::{App, Server, netns, testapp, wait_until};
+use serde_json::Value;
 
 use crate::{answering_machine, assert_says, fly::Flyctl, machine, support::server};
 
@@ -53,6 +54,14 @@ async fn stopped_and_started(server: &Server, app: &App<'_>, fly: &Flyctl, id: &
     let after = server.vmm_pid(id).context("a VMM after the restart")?;
     assert_ne!(before, after, "another VM");
     assert_eq!(answering_machine(app).await?, id);
+
+    fly.run("machine suspend", &[id, "-a", "web", "--wait-timeout", "60s"]).await?;
+    assert_eq!(state(app, id).await?, "suspended");
+    assert_eq!(server.vmm_pid(id), None);
+    fly.run("machine start", &[id, "-a", "web"]).await?;
+    fly.run("machine wait", &[id, "-a", "web", "--state", "started"]).await?;
+    assert_eq!(answering_machine(app).await?, id);
+    let after = server.vmm_pid(id).context("a VMM after the suspension")?;
 
     fly.run("machine kill", &[id, "-a", "web"]).await?;
     wait_until("the killed machine starts again", Duration::from_secs(60), async || {
@@ -108,6 +117,57 @@ async fn cloned(app: &App<'_>, fly: &Flyctl, id: &str) -> Result<()> {
         (answering_machine(app).await.ok()? == twin).then_some(())
     })
     .await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn machines_are_made_by_hand() -> Result<()> {
+    netns::enter()?;
+    let server = server().await?;
+    let fly = Flyctl::new(&server)?;
+    fly.run("apps create", &["web", "--org", "personal"]).await?;
+    let app = App::of(&server, "web")?;
+    let image = app.push(&testapp::image("one")?).await?;
+    let options = [&image, "--app", "web", "--region", "local"];
+
+    let service = ["--name", "runner", "--port", "80:8080/tcp:http", "--env", "COLOUR=blue"];
+    fly.run("machine run", &[&options[..], &service].concat()).await?;
+    let runner = answering_machine(&app).await?;
+    assert_eq!(app.get("/env?COLOUR").await?, "blue");
+    let twice = fly.refused("machine run", &[&options[..], &service].concat()).await?;
+    assert_says(&twice, &["runner"]);
+
+    fly.run("machine create", &[&options[..], &["--name", "later"]].concat()).await?;
+    let machines = app.machines().await?;
+    let later = machines.iter().find(|m| m["name"] == "later").context("the machine")?;
+    let later = later["id"].as_str().unwrap_or_default();
+    assert_eq!(server.vmm_pid(later), None, "made, not started");
+    fly.run("machine start", &[later, "-a", "web"]).await?;
+    fly.run("machine wait", &[later, "-a", "web", "--state", "started"]).await?;
+    assert!(server.vmm_pid(later).is_some());
+
+    leased(&server, &fly, later).await?;
+    assert_says(&fly.refused("machine destroy", &[&runner, "-a", "web"]).await?, &["--force"]);
+    for id in [&runner, later] {
+        fly.run("machine destroy", &[id, "--force", "-a", "web"]).await?;
+    }
+    wait_until("nothing is left of them", Duration::from_secs(60), async || {
+        server.leftovers().is_empty().then_some(())
+    })
+    .await;
+    assert!(app.machines().await?.is_empty());
+    Ok(())
+}
+
+/// A lease that somebody else has.
+async fn leased(server: &Server, fly: &Flyctl, id: &str) -> Result<()> {
+    assert_says(&fly.run("machine leases view", &[id, "-a", "web"]).await?, &["No leases found"]);
+    let path = format!("/v1/apps/web/machines/{id}/lease?ttl=600");
+    let lease: Value = serde_json::from_str(&server.post(&path, &Value::Null).await?)?;
+    let nonce = lease["data"]["nonce"].as_str().context("a nonce")?;
+    assert_says(&fly.run("machine leases view", &[id, "-a", "web"]).await?, &[nonce]);
+    fly.run("machine leases clear", &[id, "-a", "web"]).await?;
+    assert_says(&fly.run("machine leases view", &[id, "-a", "web"]).await?, &["No leases found"]);
     Ok(())
 }
 

@@ -3,10 +3,14 @@
 //!
 //! docs/flyctl.md lists the commands, and `page` holds it to the calls in these files.
 
+mod deploy;
 mod fly;
 mod interrupted;
+mod look;
 mod machines;
 mod page;
+mod secrets;
+mod shop;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,0 +1,38 @@
+//! `fly secrets`: from flyctl into the app's environment, and out again.
+
+use anyhow::Result;
+use roost_testbed::netns;
+
+use crate::{assert_says, shop::Shop, support::server};
+
+#[tokio::test(flavor = "current_thread")]
+async fn secrets_reach_the_app() -> Result<()> {
+    netns::enter()?;
+    let server = server().await?;
+    let shop = Shop::open(&server).await?;
+    let (app, fly) = (&shop.app, &shop.fly);
+
+    fly.run("secrets set", &["EARLY=before-the-first-deploy", "--app", "shop"]).await?;
+    shop.deploy("first", &[]).await?;
+    assert_eq!(app.get("/env?EARLY").await?, "before-the-first-deploy");
+
+    fly.run("secrets set", &["PASSWORD=correct-horse", "--app", "shop", "--dns-checks=false"]).await?;
+    assert_eq!(app.get("/env?PASSWORD").await?, "correct-horse");
+    let listed = fly.run("secrets list", &["--app", "shop"]).await?;
+    assert_says(&listed, &["PASSWORD", "EARLY", "Deployed"]);
+    assert!(!listed.contains("correct-horse") && !server.log().contains("correct-horse"));
+
+    let staged = "STAGED=later\nOTHER=two words\n";
+    fly.run_with_input("secrets import", &["--app", "shop", "--stage"], staged).await?;
+    assert_eq!(app.get("/env?STAGED").await?, "", "staged is not deployed");
+    assert_says(&fly.run("secrets list", &["--app", "shop"]).await?, &["STAGED", "Staged"]);
+    fly.run("secrets deploy", &["--app", "shop", "--dns-checks=false"]).await?;
+    assert_eq!(app.get("/env?STAGED").await?, "later");
+    assert_eq!(app.get("/env?OTHER").await?, "two words");
+
+    fly.run("secrets unset", &["PASSWORD", "--app", "shop", "--dns-checks=false"]).await?;
+    assert_eq!(app.get("/env?PASSWORD").await?, "");
+    let listed = fly.run("secrets list", &["--app", "shop"]).await?;
+    assert!(!listed.contains("PASSWORD"), "{listed}");
+    shop.only_machine().await.map(drop)
+}
