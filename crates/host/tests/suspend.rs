@@ -83,6 +83,14 @@ async fn a_start_that_comes_while_memory_is_written_needs_none_of_it() {
     assert_eq!(host.files(&id), ["scratch.ext4"]);
     host.fake.vm(&id).order(Control::Print("after".into()));
     support::eventually("it speaks on", async || host.output(&id).await.last().unwrap() == "after").await;
+
+    // Nor does it matter then whether it could be written.
+    host.fake.fail_saves();
+    host.client.suspend(&id, &by("proxy")).await.unwrap();
+    host.client.start(&id, &by("proxy")).await.unwrap();
+    permits.add_permits(1);
+    host.wait(&id, MachineState::Started).await;
+    assert_eq!((host.fake.spawned(), host.fake.restored()), (1, 0));
 }
 
 #[tokio::test]

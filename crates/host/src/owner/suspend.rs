@@ -105,6 +105,7 @@ impl Owner {
         let Activity::Suspending(Saving { vm, .. }) = self.activity.take() else { return };
         match saved {
             Ok(()) => self.kept(vm).await,
+            Err(_) if self.is_needed_again() => self.run_on(vm).await,
             Err(reason) => self.stop_after_all(vm, reason).await,
         }
     }
