@@ -13,6 +13,12 @@ pub struct CreateApp {
     /// Name of a private network of the org, made when it is new; the org's own when empty.
     #[serde(default)]
     pub network: Option<String>,
+    /// What the app is for, such as `postgres_cluster`; empty for most.
+    #[serde(default)]
+    pub app_role_id: String,
+    /// Refused when true: it means nothing here.
+    #[serde(default)]
+    pub enable_subdomains: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +29,10 @@ pub struct App {
     pub organization: Organization,
     /// Name of the private network.
     pub network: String,
-    /// `pending` until the first release was deployed, then `deployed`.
-    pub status: String,
+    /// The network's addresses.
+    #[serde(default)]
+    pub network_cidr: String,
+    pub status: AppStatus,
     pub machine_count: u64,
     pub volume_count: u64,
     /// Version of the release that runs; absent before the first.
@@ -33,6 +41,32 @@ pub struct App {
     /// Where the app answers.
     #[serde(default)]
     pub url: String,
+    /// What names of the app's own point to, by CNAME.
+    #[serde(default)]
+    pub cname_target: String,
+    /// Empty for most.
+    #[serde(default)]
+    pub app_role: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppStatus {
+    /// No release was deployed yet.
+    Pending,
+    Deployed,
+    /// It was deployed, and has no machine now.
+    Suspended,
+}
+
+impl AppStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Deployed => "deployed",
+            Self::Suspended => "suspended",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,6 +19,12 @@ pub enum ErrorCode {
     InvalidConfig,
     Unauthorized,
     Forbidden,
+    MethodNotAllowed,
+    /// The body is not what the call reads, whatever is in it.
+    UnsupportedMediaType,
+    TooLarge,
+    /// Too many calls of a kind; the header `retry-after` says when to send it again.
+    RateLimited,
     NotFound,
     AppNotFound,
     MachineNotFound,
@@ -56,10 +62,14 @@ impl ErrorCode {
             | Self::MachineNotFound
             | Self::ReleaseNotFound
             | Self::LeaseNotFound => 404,
+            Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
             Self::NameTaken | Self::DeployRunning | Self::LeaseHeld | Self::VersionMismatch => 409,
             Self::WrongState | Self::PreconditionFailed => 412,
+            Self::TooLarge => 413,
+            Self::UnsupportedMediaType => 415,
             Self::ImageUnavailable | Self::Unsupported => 422,
+            Self::RateLimited => 429,
             Self::Unknown => 500,
             // 503 would make clients send the same again by themselves; for these, a person decides.
             Self::InsufficientCapacity => 422,

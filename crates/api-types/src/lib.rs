@@ -32,6 +32,11 @@
 //! | `POST …/secrets` | [`UpdateSecrets`] | [`SecretsUpdated`] |
 //! | `POST …/secrets/{name}` | [`SetSecret`] | 201 [`SecretSet`] |
 //! | `DELETE …/secrets/{name}` | | [`SecretDeleted`] |
+//! | `GET …/ip_assignments` | | [`AddressList`] |
+//! | `POST …/ip_assignments` | [`AssignAddress`] | [`Address`] |
+//! | `DELETE …/ip_assignments/{ip}` | | 204 |
+//! | `GET /v1/platform/regions` | | [`RegionList`] |
+//! | `POST /v1/platform/placements` | [`PlacementRequest`] | [`PlacementList`] |
 //!
 //! A leased machine is changed with its nonce in the header [`LEASE_NONCE_HEADER`].
 //!
@@ -73,6 +78,7 @@
 //!
 //! `/v2` is the registry. Every answer that is no success has an [`ErrorBody`].
 
+mod address;
 mod app;
 mod audit;
 mod deploy;
@@ -81,6 +87,7 @@ mod lease;
 mod login;
 mod machine;
 mod org;
+mod platform;
 mod release;
 mod secret;
 mod server;
@@ -89,8 +96,8 @@ mod token;
 pub use roost_host_api::{EXEC_PROTOCOL, ExecFrame, LogLine};
 
 pub use self::{
-    app::*, audit::*, deploy::*, error::*, lease::*, login::*, machine::*, org::*, release::*, secret::*,
-    server::*, token::*,
+    address::*, app::*, audit::*, deploy::*, error::*, lease::*, login::*, machine::*, org::*, platform::*,
+    release::*, secret::*, server::*, token::*,
 };
 
 /// Carries the nonce of a machine's lease.

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{Extension, Json, Router, extract::State, http::StatusCode, routing};
-use roost_api_types::{App, AppList, CreateApp, ErrorCode, Organization};
+use roost_api_types::{App, AppList, AppStatus, CreateApp, ErrorCode, Organization};
 use roost_host_api::{DestroyMachine, ErrorCode as HostCode, HostClient, Machine};
 use roost_model::{AppName, MachineState};
 use roost_records::{AppRecord, DEFAULT_NETWORK, OrgRecord, PERSONAL_ORG};
@@ -17,6 +17,10 @@ use crate::{
     http::{AppPath, Body, Params},
     orgs,
 };
+
+/// Roles that clients give to apps.
+const POSTGRES: &str = "postgres_cluster";
+const REMOTE_BUILDER: &str = "remote-docker-builder";
 
 /// How long a delete waits for the app's machines to be gone; past it, it goes on in the background.
 const DELETE_WAIT: Duration = Duration::from_secs(60);
@@ -37,7 +41,11 @@ pub async fn create(
     let org = orgs::find(&api, &caller, org, OrgRight::Write)?;
     let network = body.network.filter(|n| !n.is_empty()).unwrap_or_else(|| DEFAULT_NETWORK.to_owned());
     check_network_name(&network)?;
-    let record = api.store.create_app(&name, &org.slug, &network).await?;
+    check_role(&body.app_role_id)?;
+    if body.enable_subdomains {
+        return Err(not_supported("enable_subdomains: an app has one name here; leave the key out"));
+    }
+    let record = api.store.create_app(&name, &org.slug, &network, &body.app_role_id).await?;
     tracing::info!(app = %name, "app created");
     let about = audit::About { org: Some(org.slug.clone()), app: Some(name.to_string()), action: None };
     Ok((StatusCode::CREATED, Extension(about), Json(shown(&api, &record, &org, 0))))
@@ -45,7 +53,10 @@ pub async fn create(
 
 #[derive(Deserialize)]
 pub struct ListQuery {
-    org_slug: Option<String>,
+    #[serde(default)]
+    org_slug: String,
+    #[serde(default)]
+    app_role: String,
 }
 
 /// Those that the caller may see.
@@ -62,7 +73,8 @@ pub async fn list(
     }
     let mut apps = Vec::new();
     for record in api.store.apps().await? {
-        if query.org_slug.as_ref().is_some_and(|slug| !slug.is_empty() && *slug != record.org) {
+        let other = |asked: &str, own: &str| !asked.is_empty() && asked != own;
+        if other(&query.org_slug, &record.org) || other(&query.app_role, &record.role) {
             continue;
         }
         if !caller.may_app(AppRight::See, &record) {
@@ -142,17 +154,40 @@ fn shown(api: &Api, app: &AppRecord, org: &OrgRecord, machine_count: u64) -> App
             internal_numeric_id: org.number,
         },
         network: app.network_name.clone(),
-        status: status_of(app).to_owned(),
+        network_cidr: format!("{}/48", app.network.prefix()),
+        status: match status_of(app) {
+            AppStatus::Deployed if machine_count == 0 => AppStatus::Suspended,
+            status => status,
+        },
         machine_count,
         volume_count: 0,
         current_release: app.current_release,
         url: api.config.url_of(&app.name),
+        cname_target: format!("{}.{}", app.name, api.config.base_domain),
+        app_role: app.role.clone(),
     }
 }
 
 /// Nothing was deployed before a release was complete.
-pub fn status_of(app: &AppRecord) -> &'static str {
-    if app.current_release.is_some() { "deployed" } else { "pending" }
+pub fn status_of(app: &AppRecord) -> AppStatus {
+    if app.current_release.is_some() { AppStatus::Deployed } else { AppStatus::Pending }
+}
+
+fn check_role(role: &str) -> Result<()> {
+    match role {
+        "" | POSTGRES => Ok(()),
+        // Clients make a builder app unasked; what they build with instead is said here.
+        REMOTE_BUILDER => Err(not_supported(
+            "app_role_id: this server runs no remote builders; build with --local-only, or with a buildkitd that --buildkit-addr or BUILDKIT_ADDR names",
+        )),
+        _ => Err(ApiError::invalid(format!(
+            "app_role_id: unknown role \"{role}\"; leave it empty, or \"{POSTGRES}\""
+        ))),
+    }
+}
+
+fn not_supported(message: &str) -> ApiError {
+    ApiError::new(ErrorCode::Unsupported, message)
 }
 
 /// The id under which clients know the app; it stays when the name is given to another.

@@ -1,6 +1,6 @@
 //! What the api is told when it starts.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 use http::{HeaderMap, header::HOST};
 use roost_records::Email;
@@ -26,6 +26,8 @@ pub struct ApiConfig {
     pub base_domain: String,
     /// Where an app answers, with `{app}` for its name: `http://{app}.roost.localhost:8080`.
     pub app_url: String,
+    /// Where the edge is reached from outside; given to apps as shared addresses.
+    pub public_addresses: Vec<IpAddr>,
 }
 
 impl ApiConfig {

@@ -3,10 +3,10 @@
 use roost_host_api::{HostClient, HostError, HostInfo};
 use roost_model::Region;
 
-use crate::error::{ApiError, Result};
-
-/// A region asked for by name that means every region.
-const ANY: &str = "any";
+use crate::{
+    error::{ApiError, Result},
+    platform::RegionChoice,
+};
 
 /// The hosts that this api can reach.
 pub struct Hosts {
@@ -28,15 +28,15 @@ impl Hosts {
         &self.host
     }
 
-    /// A host for a new machine in one of the regions (separated by commas, the best first).
+    /// A host for a new machine in one of the regions or groups of them (separated by commas, the best first).
     pub async fn place(&self, regions: Option<&str>) -> Result<(HostClient, HostInfo)> {
+        let asked = regions.unwrap_or_default();
+        let choices = RegionChoice::list(asked)?;
         let info = self.host.host().await?;
-        let asked: Vec<&str> =
-            regions.unwrap_or(ANY).split(',').map(str::trim).filter(|r| !r.is_empty()).collect();
-        if !asked.is_empty() && !asked.iter().any(|region| [ANY, info.region.as_str()].contains(region)) {
-            return Err(no_host_in(&asked.join(", "), &info.region));
+        match choices.iter().any(|choice| choice.covers(&info.region)) {
+            true => Ok((self.host.clone(), info)),
+            false => Err(no_host_in(asked, &info.region)),
         }
-        Ok((self.host.clone(), info))
     }
 
     /// Every host's own words, with the error of those that do not answer.

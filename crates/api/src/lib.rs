@@ -10,6 +10,7 @@
 //! through the plan, each step recorded before it acts → `deploy::finish`. Whoever asked only
 //! watches. After a restart, `deploy::supervise` finds what was begun and goes on.
 
+mod addresses;
 mod api;
 mod apps;
 mod audit;
@@ -28,6 +29,7 @@ mod login;
 mod logs;
 mod machines;
 mod orgs;
+mod platform;
 mod registration;
 mod releases;
 mod secrets;

@@ -17,13 +17,14 @@ use roost_host_api::HostInfo;
 use roost_model::AppName;
 use roost_records::{AppRecord, SecretsRecord, StoredSecret};
 use roost_seal::HostKey;
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::{
     api::Api,
     auth::Caller,
     error::{ApiError, Result},
-    http::{AppPath, Body},
+    http::{AppPath, Body, Params},
     releases,
 };
 
@@ -41,8 +42,49 @@ pub fn routes() -> Router<Arc<Api>> {
         .route("/v1/apps/{app}/secrets/{name}", routing::get(get).post(set).delete(unset))
 }
 
-pub async fn list(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Result<Json<SecretList>> {
+#[derive(Deserialize)]
+pub struct SecretsQuery {
+    /// Refuse when the secrets are older.
+    min_version: Option<u64>,
+    /// The same under another name.
+    version: Option<u64>,
+    #[serde(default)]
+    show_secrets: bool,
+}
+
+impl SecretsQuery {
+    fn check(&self, newest: &SecretsRecord) -> Result<()> {
+        if self.show_secrets {
+            return Err(ApiError::new(
+                ErrorCode::Forbidden,
+                "show_secrets: values are never shown again; the app's machines have them in their environment",
+            ));
+        }
+        at_least(newest, self.min_version.max(self.version))
+    }
+}
+
+/// The newest secrets are of this version or later.
+pub fn at_least(newest: &SecretsRecord, version: Option<u64>) -> Result<()> {
+    match version {
+        Some(least) if newest.version < least => Err(ApiError::new(
+            ErrorCode::VersionMismatch,
+            format!(
+                "the secrets of app \"{}\" are at version {}, older than asked for ({least})",
+                newest.app, newest.version
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Params(query): Params<SecretsQuery>,
+) -> Result<Json<SecretList>> {
     let newest = api.store.newest_secrets(&app.name).await?;
+    query.check(&newest)?;
     let deployed_version = match app.current_release {
         Some(version) => api.store.release(&app.name, version).await?.secrets_version,
         None => 0,
@@ -54,8 +96,10 @@ pub async fn get(
     State(api): State<Arc<Api>>,
     AppPath(app): AppPath,
     Path((_, name)): Path<(String, String)>,
+    Params(query): Params<SecretsQuery>,
 ) -> Result<Json<Secret>> {
     let newest = api.store.newest_secrets(&app.name).await?;
+    query.check(&newest)?;
     let secret = shown(&newest).into_iter().find(|secret| secret.name == name);
     secret.map(Json).ok_or_else(|| no_secret(&app.name, &name))
 }

@@ -152,7 +152,7 @@ async fn what_cannot_be_is_refused_with_a_reason() {
         (Method::POST, "/v1/apps".to_owned(), json!({ "name": "Not_A_Name" }), 400, "lower-case"),
         (Method::POST, "/v1/apps/web/secrets".to_owned(), json!({ "values": { "1X": "v" } }), 400, "1X"),
         (Method::GET, "/v1/nothing".to_owned(), Value::Null, 404, "no call"),
-        (Method::PUT, "/v1/apps".to_owned(), Value::Null, 400, "PUT"),
+        (Method::PUT, "/v1/apps".to_owned(), Value::Null, 405, "PUT"),
     ] {
         let (got, error) = platform.refused(method.clone(), &path, body).await;
         let text = error["error"].as_str().unwrap();

@@ -16,6 +16,12 @@ pub const DNS: Ipv6Addr = Ipv6Addr::new(PREFIX, 0, 0, 0, 0, 0, 0, 3);
 /// Last 16 bits of the address that a machine answers on.
 const MACHINE_SUFFIX: u16 = 2;
 
+/// Last 16 bits of an address that the edge answers on for an app.
+const APP_SUFFIX: u16 = 3;
+
+/// Hosts count from 1; in the place of host 0 are the addresses of apps.
+const NO_HOST: (u16, u16) = (0, 0);
+
 /// A private network; packets never cross from one to another. 0 is reserved for the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -62,14 +68,38 @@ impl MachineAddress {
         Ipv6Addr::new(PREFIX, n1, n2, h1, h2, m1, m2, suffix)
     }
 
-    /// The machine that an address belongs to; `None` outside the private network.
+    /// The machine that an address belongs to; `None` outside the private network, and for what is no
+    /// machine's in it.
     pub fn of(ip: Ipv6Addr) -> Option<Self> {
         let [prefix, n1, n2, h1, h2, m1, m2, _] = ip.segments();
-        (prefix == PREFIX).then_some(Self {
+        (prefix == PREFIX && (h1, h2) != NO_HOST).then_some(Self {
             network: NetworkId(join(n1, n2)),
             host: join(h1, h2),
             machine: join(m1, m2),
         })
+    }
+}
+
+/// The address of an app, rather than of one of its machines, on a private network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AppAddress {
+    /// Who reaches it; not always the app's own network.
+    pub network: NetworkId,
+    /// The app's numeric id.
+    pub app: u32,
+}
+
+impl AppAddress {
+    pub fn ip(self) -> Ipv6Addr {
+        let ([n1, n2], [a1, a2]) = (halves(self.network.0), halves(self.app));
+        Ipv6Addr::new(PREFIX, n1, n2, NO_HOST.0, NO_HOST.1, a1, a2, APP_SUFFIX)
+    }
+
+    pub fn of(ip: Ipv6Addr) -> Option<Self> {
+        let [prefix, n1, n2, h1, h2, a1, a2, suffix] = ip.segments();
+        let named = prefix == PREFIX && (h1, h2) == NO_HOST && suffix == APP_SUFFIX;
+        let address = Self { network: NetworkId(join(n1, n2)), app: join(a1, a2) };
+        (named && ip != DNS).then_some(address)
     }
 }
 
@@ -91,5 +121,13 @@ mod tests {
         assert_eq!(address.ip().to_string(), "fdaa:0:18:a7b:7d:0:9:2");
         assert_eq!(MachineAddress::of(address.ip()), Some(address));
         assert_eq!(MachineAddress::of(Ipv6Addr::LOCALHOST), None);
+    }
+
+    #[test]
+    fn an_apps_address_is_no_machines() {
+        let address = AppAddress { network: NetworkId(0x18), app: 7 };
+        assert_eq!(address.ip().to_string(), "fdaa:0:18::7:3");
+        assert_eq!(AppAddress::of(address.ip()), Some(address));
+        assert_eq!((MachineAddress::of(address.ip()), AppAddress::of(DNS)), (None, None));
     }
 }

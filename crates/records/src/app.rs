@@ -26,6 +26,9 @@ pub struct AppRecord {
     /// Machines wanted of each process group, where somebody said so.
     #[serde(default)]
     pub counts: BTreeMap<String, u32>,
+    /// What the app is for, such as `postgres_cluster`; empty for most.
+    #[serde(default)]
+    pub role: String,
     /// The app is being deleted: no new machines, no deploys.
     #[serde(default)]
     pub deleting: bool,

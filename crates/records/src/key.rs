@@ -1,6 +1,8 @@
 //! The keys. Names in them are DNS labels, or e-mail addresses without a slash, so that a
 //! slash only ever separates.
 
+use std::net::IpAddr;
+
 use roost_model::{AppName, HostId};
 use ulid::Ulid;
 
@@ -19,6 +21,7 @@ pub const DEPLOY_LOCKS: &str = "deploy-locks/";
 pub const DEPLOY_OWNERS: &str = "deploy-owners/";
 pub const BUILDS: &str = "builds/";
 pub const SECRETS: &str = "secrets/";
+pub const ADDRESSES: &str = "addresses/";
 pub const TOKENS: &str = "tokens/";
 pub const TOKEN_USES: &str = "token-uses/";
 pub const HOSTS: &str = "hosts/";
@@ -113,6 +116,14 @@ pub fn secrets(app: &AppName) -> String {
 
 pub fn secrets_version(app: &AppName, version: u64) -> String {
     format!("{SECRETS}{app}/{version:010}")
+}
+
+pub fn addresses(app: &AppName) -> String {
+    format!("{ADDRESSES}{app}/")
+}
+
+pub fn address(app: &AppName, ip: IpAddr) -> String {
+    format!("{ADDRESSES}{app}/{ip}")
 }
 
 /// `hash` is the lower-case hex SHA-256 of the token.

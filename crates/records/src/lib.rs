@@ -15,6 +15,7 @@
 //! | `deploy-owners/<app>` | [`DeployOwner`] | leased: the api that executes the deploy |
 //! | `builds/<app>/<number>` | [`BuildRecord`] | when the build ends |
 //! | `secrets/<app>/<version>` | [`SecretsRecord`] | never: a change makes the next version |
+//! | `addresses/<app>/<ip>` | [`AddressRecord`] | |
 //! | `tokens/<sha256 of the token>` | [`TokenRecord`] | when it is revoked |
 //! | `token-uses/<id>` | [`TokenUse`] | at most once an hour |
 //! | `hosts/<id>` | [`HostRecord`] | when a host comes up differently |
@@ -23,6 +24,7 @@
 //! Only the api writes. Numbers in keys have leading zeros, so that keys sort as they count.
 //! Machines are not here: their hosts own them.
 
+mod address;
 mod app;
 mod build;
 mod deploy;
@@ -36,6 +38,7 @@ mod token;
 mod user;
 
 pub use self::{
+    address::{AddressKind, AddressRecord},
     app::AppRecord,
     build::{BuildRecord, BuildStatus},
     deploy::{DeployLock, DeployOwner, DeployRecord, RolloutRecord, StepProgress},

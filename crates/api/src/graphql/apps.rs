@@ -97,10 +97,10 @@ impl Session {
             network: Some(app.network_name.clone()).filter(|name| name != DEFAULT_NETWORK),
             network_id: Some(int(u64::from(app.network.0))),
             deployed: app.current_release.is_some(),
-            status: apps::status_of(app).to_owned(),
+            status: apps::status_of(app).as_str().to_owned(),
             created_at: Iso8601DateTime(app.created_at),
             organization_key: app.org.clone(),
-            role_name: None,
+            role_name: Some(app.role.clone()).filter(|role| !role.is_empty()),
             current_version: app.current_release,
         }
     }

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request, rejection::BytesRejection},
     http::request::Parts,
 };
 use bytes::Bytes;
-use roost_api_types::{ErrorCode, LEASE_NONCE_HEADER};
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
+use roost_api_types::{ErrorCode, LEASE_NONCE_HEADER, MAX_BODY_BYTES};
 use roost_host_api::{Cause, HostClient, Machine};
 use roost_model::{AppName, MachineId};
 use roost_records::AppRecord;
@@ -26,12 +30,41 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let bytes =
-            Bytes::from_request(request, state).await.map_err(|e| ApiError::invalid(e.to_string()))?;
+        let said = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let said = said.unwrap_or_default().to_owned();
+        // Said beforehand, so that the sender need not send it only to be cut off.
+        if length(request.headers()).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+            return Err(too_large());
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
         let json: &[u8] = if matches!(&bytes[..], b"" | b"null") { b"{}" } else { &bytes };
-        let value = serde_json::from_slice(json);
-        value.map(Self).map_err(|e| ApiError::invalid(format!("the body can not be read: {e}")))
+        serde_json::from_slice(json).map(Self).map_err(|e| not_understood(&e, &said))
     }
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(ErrorCode::TooLarge, format!("the body is larger than {} MiB", MAX_BODY_BYTES >> 20))
+}
+
+fn unread(error: BytesRejection) -> ApiError {
+    match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => ApiError::invalid(format!("the body can not be read: {}", error.body_text())),
+    }
+}
+
+/// The content type is no reason to refuse JSON, which many clients send as something else; only if the body
+/// is not JSON does it tell what is wrong.
+fn not_understood(error: &serde_json::Error, content_type: &str) -> ApiError {
+    if error.is_data() || content_type.is_empty() || content_type.contains("json") {
+        return ApiError::invalid(format!("the body can not be read: {error}"));
+    }
+    let message = format!("the body is {content_type}; this call reads JSON (application/json)");
+    ApiError::new(ErrorCode::UnsupportedMediaType, message)
 }
 
 /// The query.

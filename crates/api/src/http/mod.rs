@@ -2,6 +2,7 @@
 
 mod extract;
 mod ndjson;
+mod request_id;
 mod router;
 
 pub use self::{

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use axum::{Router, extract::DefaultBodyLimit, http::Method, middleware, routing::get};
 use roost_api_types::{ErrorCode, MAX_BODY_BYTES};
 
+use super::request_id::request_id;
 use crate::{
+    addresses,
     api::Api,
     apps, audit,
     auth::{RegistryAuthorizer, authenticate},
     deploys,
     error::ApiError,
-    graphql, images, login, logs, machines, orgs, releases, secrets, status, tokens, ui_ex,
+    graphql, images, login, logs, machines, orgs, platform, releases, secrets, status, tokens, ui_ex,
 };
 
 pub fn router(api: Arc<Api>) -> Router {
@@ -20,7 +22,12 @@ pub fn router(api: Arc<Api>) -> Router {
     let with_token = behind_token(with_token().fallback(no_such_call), &api, MAX_BODY_BYTES);
     let graphql = behind_token(graphql::routes(), &api, graphql::MAX_DOCUMENT_BYTES)
         .layer(middleware::from_fn(graphql::in_band));
-    Router::new().merge(without_token(&api)).merge(registry).merge(graphql).fallback_service(with_token)
+    Router::new()
+        .merge(without_token(&api))
+        .merge(registry)
+        .merge(graphql)
+        .fallback_service(with_token)
+        .layer(middleware::from_fn(request_id))
 }
 
 /// What everybody may call.
@@ -39,6 +46,7 @@ fn behind_token(routes: Router<Arc<Api>>, api: &Arc<Api>, max_body_bytes: usize)
 /// What needs an API token. One line a resource, in the order of the alphabet.
 fn with_token() -> Router<Arc<Api>> {
     Router::new()
+        .merge(addresses::routes())
         .merge(apps::routes())
         .merge(audit::routes())
         .merge(deploys::routes())
@@ -46,6 +54,7 @@ fn with_token() -> Router<Arc<Api>> {
         .merge(logs::routes())
         .merge(machines::routes())
         .merge(orgs::routes())
+        .merge(platform::routes())
         .merge(releases::routes())
         .merge(secrets::routes())
         .merge(status::routes())
@@ -58,5 +67,5 @@ async fn no_such_call(uri: axum::http::Uri) -> ApiError {
 }
 
 async fn wrong_method(method: Method, uri: axum::http::Uri) -> ApiError {
-    ApiError::invalid(format!("{} does not take {method}", uri.path()))
+    ApiError::new(ErrorCode::MethodNotAllowed, format!("{} does not take {method}", uri.path()))
 }

@@ -114,15 +114,7 @@ async fn spec(
     image: ImageRef,
 ) -> Result<MachineSpec> {
     let newest = api.store.newest_secrets(&app.name).await?;
-    if input.min_secrets_version.is_some_and(|least| newest.version < least) {
-        return Err(ApiError::new(
-            ErrorCode::VersionMismatch,
-            format!(
-                "the secrets of app \"{}\" are at version {}, older than asked for",
-                app.name, newest.version
-            ),
-        ));
-    }
+    secrets::at_least(&newest, input.min_secrets_version)?;
     let sealed = if input.skip_secrets { None } else { secrets::seal_for_host(api, &newest, host)? };
     let config = MachineConfig { image: image.to_string(), ..input.config.clone() };
     let config = if input.config.image.is_empty() { config } else { input.config.clone() };

@@ -26,7 +26,13 @@ impl Store {
     }
 
     /// Makes an app, and its network when that is new.
-    pub async fn create_app(&self, name: &AppName, org: &str, network: &str) -> Result<AppRecord> {
+    pub async fn create_app(
+        &self,
+        name: &AppName,
+        org: &str,
+        network: &str,
+        role: &str,
+    ) -> Result<AppRecord> {
         for _ in 0..MAX_TRIES {
             if self.get::<AppRecord>(&key::app(name)).await?.is_some() {
                 return Err(name_taken(name));
@@ -44,6 +50,7 @@ impl Store {
                 created_at: Timestamp::now(),
                 current_release: None,
                 counts: Default::default(),
+                role: role.to_owned(),
                 deleting: false,
             };
             writes.extend([count, put(key::app(name), &app)]);
@@ -55,6 +62,14 @@ impl Store {
             }
         }
         Err(ApiError::contended())
+    }
+
+    /// A network that is there already.
+    pub async fn network_named(&self, org: &str, name: &str) -> Result<NetworkId> {
+        let network = self.get::<NetworkRecord>(&key::network(org, name)).await?;
+        network.map(|stored| stored.record.id).ok_or_else(|| {
+            ApiError::new(ErrorCode::NotFound, format!("organization \"{org}\" has no network \"{name}\""))
+        })
     }
 
     /// The network's id, and what must hold and be written for it to be so.
@@ -97,6 +112,7 @@ impl Store {
             key::deploys(name),
             key::builds(name),
             key::secrets(name),
+            key::addresses(name),
         ];
         self.txn(Txn::always(records.map(Op::delete_prefix))).await?;
         self.txn(Txn::always([Op::delete(key::app(name))])).await?;

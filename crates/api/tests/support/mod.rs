@@ -153,6 +153,7 @@ async fn serve(folder: PathBuf, host: &FakeHost) -> Server {
         public_url: None,
         audit: folder.join("audit.db"),
         base_domain: "roost.localhost".to_owned(),
+        public_addresses: vec![[127, 0, 0, 1].into(), std::net::Ipv6Addr::LOCALHOST.into()],
         app_url: "http://{app}.roost.localhost:8080".to_owned(),
     };
     let parts = ApiParts {

@@ -69,6 +69,9 @@ pub struct ApiSection {
 pub struct EdgeSection {
     /// Plain HTTP listeners: `[::]:80` (both families), `[::]:8080` when not root.
     pub http: Vec<SocketAddr>,
+    /// Where the listeners are reached from outside: what apps get as shared addresses. Loopback when empty, if
+    /// the base domain is under `.localhost`.
+    pub public_addresses: Vec<IpAddr>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -116,7 +119,8 @@ impl Default for ApiSection {
 impl Default for EdgeSection {
     fn default() -> Self {
         let port = if nix::unistd::geteuid().is_root() { 80 } else { 8080 };
-        Self { http: vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))] }
+        let http = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))];
+        Self { http, public_addresses: Vec::new() }
     }
 }
 

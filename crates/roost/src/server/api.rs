@@ -1,6 +1,10 @@
 //! The api role: public API and registry on one port.
 
-use std::{fs, net::SocketAddr, sync::Arc};
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use roost_api::{Api, ApiConfig, ApiParts};
@@ -52,6 +56,17 @@ fn settings(config: &ServerConfig, data: &DataDir) -> ApiConfig {
         audit: data.audit(),
         base_domain: config.base_domain.clone(),
         app_url: app_url(config),
+        public_addresses: public_addresses(config),
+    }
+}
+
+/// Names under `.localhost` mean the box itself (RFC 6761), so that is where its apps are reached.
+fn public_addresses(config: &ServerConfig) -> Vec<IpAddr> {
+    match &config.edge.public_addresses[..] {
+        [] if config.base_domain.ends_with(".localhost") => {
+            vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+        }
+        named => named.to_vec(),
     }
 }
 

@@ -1,0 +1,79 @@
+//! Addresses that apps are given.
+//!
+//! Responsible for: which ones there are to give, and the records of those given. Not responsible for: what
+//! answers on them. The public ones are the edge's own, shared by all apps, whose host names tell them apart.
+
+mod give;
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    routing,
+};
+use roost_api_types::{Address, AddressList, AssignAddress, ErrorCode};
+use roost_directory::{Compare, Op, Txn};
+use roost_records::{AddressRecord, AppRecord, key};
+
+pub use self::give::give;
+use crate::{
+    api::Api,
+    error::{ApiError, Result},
+    http::{AppPath, Body},
+};
+
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/v1/apps/{app}/ip_assignments", routing::get(list).post(assign))
+        .route("/v1/apps/{app}/ip_assignments/{ip}", routing::delete(release))
+}
+
+pub async fn list(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Result<Json<AddressList>> {
+    let given = addresses_of(&api, &app).await?;
+    Ok(Json(AddressList { ips: given.into_iter().map(shown).collect() }))
+}
+
+pub async fn assign(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Body(body): Body<AssignAddress>,
+) -> Result<Json<Address>> {
+    Ok(Json(shown(give(&api, &app, &body).await?)))
+}
+
+pub async fn release(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Path((_, ip)): Path<(String, String)>,
+) -> Result<StatusCode> {
+    take_back(&api, &app, &ip).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What an app has, in the order of the addresses.
+pub async fn addresses_of(api: &Api, app: &AppRecord) -> Result<Vec<AddressRecord>> {
+    let records = api.store.list::<AddressRecord>(&key::addresses(&app.name)).await?;
+    Ok(records.into_iter().map(|stored| stored.record).collect())
+}
+
+/// Forgets that the app has an address.
+pub async fn take_back(api: &Api, app: &AppRecord, ip: &str) -> Result<()> {
+    let unknown = || {
+        let message = format!("app \"{}\" has no address {ip}; list its ip_assignments", app.name);
+        ApiError::new(ErrorCode::NotFound, message)
+    };
+    let key = key::address(&app.name, ip.parse::<IpAddr>().map_err(|_| unknown())?);
+    let txn = Txn::always([Op::delete(&key)]).when(Compare::present(&key));
+    match api.store.txn(txn).await?.succeeded {
+        true => Ok(()),
+        false => Err(unknown()),
+    }
+}
+
+fn shown(record: AddressRecord) -> Address {
+    let shared = record.kind.is_shared();
+    let AddressRecord { ip, region, service_name, created_at, .. } = record;
+    Address { ip, region, service_name, shared, created_at }
+}
