@@ -40,6 +40,8 @@ pub enum ErrorCode {
     PreconditionFailed,
     InsufficientCapacity,
     ImageUnavailable,
+    /// The certificate, its chain or its key is not good for the name.
+    InvalidCertificate,
     Timeout,
     /// The platform does not offer it; the error says what to use instead.
     Unsupported,
@@ -68,7 +70,7 @@ impl ErrorCode {
             Self::WrongState | Self::PreconditionFailed => 412,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
-            Self::ImageUnavailable | Self::Unsupported => 422,
+            Self::ImageUnavailable | Self::InvalidCertificate | Self::Unsupported => 422,
             Self::RateLimited => 429,
             Self::Unknown => 500,
             // 503 would make clients send the same again by themselves; for these, a person decides.

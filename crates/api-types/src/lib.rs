@@ -10,6 +10,7 @@
 //! | `DELETE /v1/apps/{app}` | | 202; its machines are destroyed |
 //! | `GET …/machines?include_deleted=&region=&state=&metadata.{key}=` | | `[`[`Machine`]`]` |
 //! | `POST …/machines` | [`MachineInput`] | [`Machine`] |
+//! | `GET /v1/orgs/{org}/machines?cursor=&limit=&updated_after=` | | [`OrgMachineList`]; filters as above |
 //! | `GET …/machines/{id}` | | [`Machine`] |
 //! | `POST …/machines/{id}` | [`MachineInput`] | [`Machine`], of a new version |
 //! | `DELETE …/machines/{id}?force=` | | [`Done`] |
@@ -35,6 +36,21 @@
 //! | `GET …/ip_assignments` | | [`AddressList`] |
 //! | `POST …/ip_assignments` | [`AssignAddress`] | [`Address`] |
 //! | `DELETE …/ip_assignments/{ip}` | | 204 |
+//! | `GET …/certificates?filter=&cursor=&limit=` | | [`CertificateList`] |
+//! | `POST …/certificates/acme` | [`RequestCertificate`] | 201 [`CertificateDetail`] |
+//! | `POST …/certificates/custom` | [`ImportCertificate`] | 201 [`CertificateDetail`] |
+//! | `GET …/certificates/{hostname}` | | [`CertificateDetail`] |
+//! | `POST …/certificates/{hostname}/check` | | [`CertificateDetail`] with `dns_records` |
+//! | `DELETE …/certificates/{hostname}` | | 204 |
+//! | `DELETE …/certificates/{hostname}/acme`, `…/custom` | | [`CertificateDetail`] |
+//! | `GET …/secretkeys?types=` | | [`SecretKeyList`] |
+//! | `GET …/secretkeys/{name}` | | [`SecretKey`] |
+//! | `POST …/secretkeys/{name}`, `…/generate` | [`SetSecretKey`] | 201 [`SecretKeySet`] |
+//! | `DELETE …/secretkeys/{name}` | | [`SecretKeyDeleted`] |
+//! | `POST …/secretkeys/{name}/encrypt` | [`Encrypt`] | [`Encrypted`] |
+//! | `POST …/secretkeys/{name}/decrypt` | [`Decrypt`] | [`Decrypted`] |
+//! | `POST …/secretkeys/{name}/sign` | [`Sign`] | [`Signed`] |
+//! | `POST …/secretkeys/{name}/verify` | [`Verify`] | 204; 400 if it is another's |
 //! | `GET /v1/platform/regions` | | [`RegionList`] |
 //! | `POST /v1/platform/placements` | [`PlacementRequest`] | [`PlacementList`] |
 //!
@@ -81,6 +97,8 @@
 mod address;
 mod app;
 mod audit;
+mod binary;
+mod certificate;
 mod deploy;
 mod error;
 mod lease;
@@ -90,14 +108,15 @@ mod org;
 mod platform;
 mod release;
 mod secret;
+mod secret_key;
 mod server;
 mod token;
 
 pub use roost_host_api::{EXEC_PROTOCOL, ExecFrame, LogLine};
 
 pub use self::{
-    address::*, app::*, audit::*, deploy::*, error::*, lease::*, login::*, machine::*, org::*, platform::*,
-    release::*, secret::*, server::*, token::*,
+    address::*, app::*, audit::*, binary::*, certificate::*, deploy::*, error::*, lease::*, login::*,
+    machine::*, org::*, platform::*, release::*, secret::*, secret_key::*, server::*, token::*,
 };
 
 /// Carries the nonce of a machine's lease.

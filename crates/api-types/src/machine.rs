@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, net::Ipv6Addr};
 
 use jiff::Timestamp;
 use roost_model::{
-    GoDuration, ImageRef, InstanceId, MachineConfig, MachineEvent, MachineId, MachineState, Region,
-    service::CheckStatus,
+    AppName, GoDuration, Guest, ImageRef, InstanceId, MachineConfig, MachineEvent, MachineId, MachineState,
+    Region, service::CheckStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +111,48 @@ impl MachineImage {
             labels,
         }
     }
+}
+
+/// One of the machines of an org.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrgMachine {
+    pub id: MachineId,
+    pub name: String,
+    pub app_name: AppName,
+    pub state: MachineState,
+    pub region: Region,
+    pub instance_id: InstanceId,
+    /// The same as `instance_id`.
+    pub version: InstanceId,
+    pub private_ip: Ipv6Addr,
+    /// Absent from summaries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<OrgMachineConfig>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrgMachineConfig {
+    pub image: String,
+    pub guest: Option<Guest>,
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// In the order of their last changes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct OrgMachineList {
+    pub machines: Vec<OrgMachine>,
+    /// Of the next page; empty on the last.
+    #[serde(default)]
+    pub next_cursor: String,
+    #[serde(default)]
+    pub last_machine_id: String,
+    #[serde(default)]
+    pub last_updated_at: Option<Timestamp>,
+    /// Regions that did not answer.
+    #[serde(default)]
+    pub error_regions: Vec<String>,
 }
 
 /// It was done, or recorded to be done.

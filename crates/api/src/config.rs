@@ -1,6 +1,9 @@
 //! What the api is told when it starts.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use http::{HeaderMap, header::HOST};
 use roost_records::Email;
@@ -28,6 +31,8 @@ pub struct ApiConfig {
     pub app_url: String,
     /// Where the edge is reached from outside; given to apps as shared addresses.
     pub public_addresses: Vec<IpAddr>,
+    /// Asked about apps' own names; those of the box by default.
+    pub resolvers: Vec<SocketAddr>,
 }
 
 impl ApiConfig {

@@ -15,6 +15,7 @@ mod api;
 mod apps;
 mod audit;
 mod auth;
+mod certificates;
 mod client_releases;
 mod collect;
 mod config;
@@ -30,8 +31,10 @@ mod logs;
 mod machines;
 mod orgs;
 mod platform;
+mod refused;
 mod registration;
 mod releases;
+mod secret_keys;
 mod secrets;
 mod standing;
 mod status;
@@ -41,6 +44,7 @@ mod ui_ex;
 
 pub use self::{
     api::{Api, ApiParts, OpenError},
+    certificates::system_resolvers,
     config::ApiConfig,
     deploy::{CRASH_VARIABLE, CrashPoint},
     images::ImageResolver,

@@ -164,3 +164,48 @@ async fn refused_by_its_length(platform: &Platform) -> String {
     stream.read_to_string(&mut answer).await.unwrap();
     answer
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_machines_have_filters_and_pages() {
+    let platform = Platform::start().await;
+    for app in ["one", "two"] {
+        platform.create_app(app).await;
+        for number in 0..3 {
+            let metadata = json!({ "number": number.to_string() });
+            let body = json!({ "config": { "image": "example.com/app:1", "metadata": metadata } });
+            let machine: Value = platform.post(&format!("/v1/apps/{app}/machines"), body).await;
+            let path = format!("/v1/apps/{app}/machines/{}", machine["id"].as_str().unwrap());
+            let _: Value = platform.get(&format!("{path}/wait?state=started&timeout=10")).await;
+        }
+    }
+    let count =
+        async |query: &str| platform.get::<Vec<Value>>(&format!("/v1/apps/one/machines?{query}")).await.len();
+    assert_eq!(count("started").await, 3);
+    assert_eq!(count("stopped").await, 0);
+    assert_eq!(count("state=started,stopped&region=ams,dev").await, 3);
+    assert_eq!(count("region=ams").await, 0);
+    assert_eq!(count("metadata.number=1").await, 1);
+    let summary: Value = platform.get("/v1/apps/one/machines?summary=true").await;
+    assert!(summary[0].get("config").is_none() && summary[0]["state"] == "started");
+    for query in ["state=flying", "summary=perhaps"] {
+        let path = format!("/v1/apps/one/machines?{query}");
+        assert_eq!(platform.refused(Method::GET, &path, Value::Null).await.0, 400, "{query}");
+    }
+
+    let (mut cursor, mut ids) = (String::new(), std::collections::BTreeSet::new());
+    for page in 1..=3 {
+        let path = format!("/v1/orgs/personal/machines?limit=2&cursor={cursor}");
+        let list: Value = platform.get(&path).await;
+        for machine in list["machines"].as_array().unwrap() {
+            assert!(machine["config"]["guest"]["cpus"].is_u64() && machine["app_name"].is_string());
+            ids.insert(machine["id"].as_str().unwrap().to_owned());
+        }
+        cursor = list["next_cursor"].as_str().unwrap().to_owned();
+        assert_eq!((ids.len(), cursor.is_empty()), (page * 2, page == 3));
+    }
+    assert_eq!(platform.refused(Method::GET, "/v1/orgs/nobody/machines", Value::Null).await.0, 404);
+    assert_eq!(
+        platform.refused(Method::GET, "/v1/orgs/personal/machines?cursor=x", Value::Null).await.0,
+        400
+    );
+}

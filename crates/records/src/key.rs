@@ -22,6 +22,9 @@ pub const DEPLOY_OWNERS: &str = "deploy-owners/";
 pub const BUILDS: &str = "builds/";
 pub const SECRETS: &str = "secrets/";
 pub const ADDRESSES: &str = "addresses/";
+pub const CERTIFICATES: &str = "certificates/";
+pub const HOSTNAMES: &str = "hostnames/";
+pub const SECRET_KEYS: &str = "secret-keys/";
 pub const TOKENS: &str = "tokens/";
 pub const TOKEN_USES: &str = "token-uses/";
 pub const HOSTS: &str = "hosts/";
@@ -124,6 +127,22 @@ pub fn addresses(app: &AppName) -> String {
 
 pub fn address(app: &AppName, ip: IpAddr) -> String {
     format!("{ADDRESSES}{app}/{ip}")
+}
+
+pub fn certificates(app: &AppName) -> String {
+    format!("{CERTIFICATES}{app}/")
+}
+
+pub fn certificate(app: &AppName, hostname: &str) -> String {
+    format!("{CERTIFICATES}{app}/{hostname}")
+}
+
+pub fn hostname(hostname: &str) -> String {
+    format!("{HOSTNAMES}{hostname}")
+}
+
+pub fn secret_keys(app: &AppName) -> String {
+    format!("{SECRET_KEYS}{app}")
 }
 
 /// `hash` is the lower-case hex SHA-256 of the token.

@@ -16,6 +16,9 @@
 //! | `builds/<app>/<number>` | [`BuildRecord`] | when the build ends |
 //! | `secrets/<app>/<version>` | [`SecretsRecord`] | never: a change makes the next version |
 //! | `addresses/<app>/<ip>` | [`AddressRecord`] | |
+//! | `certificates/<app>/<hostname>` | [`CertificateRecord`] | when one is requested, imported, checked |
+//! | `hostnames/<hostname>` | [`HostnameRecord`] | |
+//! | `secret-keys/<app>` | [`SecretKeysRecord`] | with every key set |
 //! | `tokens/<sha256 of the token>` | [`TokenRecord`] | when it is revoked |
 //! | `token-uses/<id>` | [`TokenUse`] | at most once an hour |
 //! | `hosts/<id>` | [`HostRecord`] | when a host comes up differently |
@@ -27,6 +30,7 @@
 mod address;
 mod app;
 mod build;
+mod certificate;
 mod deploy;
 mod host;
 pub mod key;
@@ -34,6 +38,7 @@ mod org;
 mod record;
 mod release;
 mod secret;
+mod secret_key;
 mod token;
 mod user;
 
@@ -41,12 +46,14 @@ pub use self::{
     address::{AddressKind, AddressRecord},
     app::AppRecord,
     build::{BuildRecord, BuildStatus},
+    certificate::{CertificateRecord, CustomCertificate, DnsFindings, HostnameRecord},
     deploy::{DeployLock, DeployOwner, DeployRecord, RolloutRecord, StepProgress},
     host::HostRecord,
     org::{DEFAULT_NETWORK, MemberRecord, MemberRole, NetworkRecord, OrgRecord, PERSONAL_ORG},
     record::{Corrupt, Record, Stored},
     release::{CarriedOutBy, ClientRollout, ClientStatus, ReleaseId, ReleaseReason, ReleaseRecord},
     secret::{SecretsRecord, StoredSecret},
+    secret_key::{SecretKeysRecord, StoredKey},
     token::{AllowedCommand, Revocation, TokenRecord, TokenScope, TokenUse},
     user::{Email, InvalidEmail, UserRecord},
 };

@@ -8,7 +8,7 @@ mod give;
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{Path, State},
     http::StatusCode,
     routing,
@@ -20,8 +20,10 @@ use roost_records::{AddressRecord, AppRecord, key};
 pub use self::give::give;
 use crate::{
     api::Api,
+    auth::{Caller, OrgRight},
     error::{ApiError, Result},
     http::{AppPath, Body},
+    orgs,
 };
 
 pub fn routes() -> Router<Arc<Api>> {
@@ -37,9 +39,14 @@ pub async fn list(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Result<
 
 pub async fn assign(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     AppPath(app): AppPath,
     Body(body): Body<AssignAddress>,
 ) -> Result<Json<Address>> {
+    // Whoever lets an app into a network decides about that network as well.
+    if !body.org_slug.is_empty() && body.org_slug != app.org {
+        orgs::find(&api, &caller, &body.org_slug, OrgRight::Write)?;
+    }
     Ok(Json(shown(give(&api, &app, &body).await?)))
 }
 

@@ -120,7 +120,7 @@ fn name_taken(name: &AppName) -> ApiError {
 /// A path that takes other methods, or one that somebody added without saying what it needs.
 fn undeclared(method: &http::Method, route: &str, path: &str) -> ApiError {
     if routes::METHODS.iter().any(|other| routes::needs(other, route).is_some()) {
-        return ApiError::invalid(format!("{path} does not take {method}"));
+        return ApiError::new(ErrorCode::MethodNotAllowed, format!("{path} does not take {method}"));
     }
     ApiError::internal(format!("{method} {route} is closed: no right is declared for it"))
 }

@@ -11,9 +11,10 @@ use crate::{
     api::Api,
     apps, audit,
     auth::{RegistryAuthorizer, authenticate},
-    deploys,
+    certificates, deploys,
     error::ApiError,
-    graphql, images, login, logs, machines, orgs, platform, releases, secrets, status, tokens, ui_ex,
+    graphql, images, login, logs, machines, orgs, platform, refused, releases, secret_keys, secrets, status,
+    tokens, ui_ex,
 };
 
 pub fn router(api: Arc<Api>) -> Router {
@@ -49,13 +50,16 @@ fn with_token() -> Router<Arc<Api>> {
         .merge(addresses::routes())
         .merge(apps::routes())
         .merge(audit::routes())
+        .merge(certificates::routes())
         .merge(deploys::routes())
         .merge(images::routes())
         .merge(logs::routes())
         .merge(machines::routes())
         .merge(orgs::routes())
         .merge(platform::routes())
+        .merge(refused::routes())
         .merge(releases::routes())
+        .merge(secret_keys::routes())
         .merge(secrets::routes())
         .merge(status::routes())
         .merge(tokens::routes())

@@ -2,12 +2,14 @@
 
 mod change;
 mod exec;
+mod filter;
 mod inspect;
 mod lease;
 mod lifecycle;
 mod list;
 mod metadata;
 mod name;
+mod org;
 mod wait;
 
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use crate::api::Api;
 pub fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/v1/apps/{app}/machines", get(list::list).post(change::create))
+        .route("/v1/orgs/{org}/machines", get(org::list))
         .nest("/v1/apps/{app}/machines/{machine}", routes_of_one())
 }
 

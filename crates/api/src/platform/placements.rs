@@ -2,15 +2,17 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use roost_api_types::{Placement, PlacementList, PlacementRequest};
 use roost_model::{Guest, Region};
 
 use super::{RegionChoice, fit::machines_that_fit};
 use crate::{
     api::Api,
+    auth::{Caller, OrgRight},
     error::{ApiError, Result},
     http::Body,
+    orgs,
 };
 
 /// Size of machines whose size is not given.
@@ -28,9 +30,10 @@ struct Room {
 
 pub async fn placements(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     Body(asked): Body<PlacementRequest>,
 ) -> Result<Json<PlacementList>> {
-    check(&api, &asked).await?;
+    check(&api, &caller, &asked)?;
     let guest = match asked.compute {
         Some(guest) => guest,
         None => Guest::preset(DEFAULT_SIZE)?,
@@ -49,9 +52,9 @@ pub async fn placements(
     Ok(Json(PlacementList { regions: spread(rooms, &choices, asked.count) }))
 }
 
-async fn check(api: &Api, asked: &PlacementRequest) -> Result<()> {
+fn check(api: &Api, caller: &Caller, asked: &PlacementRequest) -> Result<()> {
     if !asked.org_slug.is_empty() {
-        api.store.org(&asked.org_slug).await?;
+        orgs::find(api, caller, &asked.org_slug, OrgRight::See)?;
     }
     let mut names = asked.weights.iter().flat_map(BTreeMap::keys);
     match names.find(|name| !WEIGHTS.contains(&name.as_str())) {

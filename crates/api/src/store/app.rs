@@ -106,6 +106,7 @@ impl Store {
     /// Removes an app's records, the app's own last of all.
     pub async fn remove_app(&self, name: &AppName) -> Result<()> {
         self.remove_release_ids(name).await?;
+        self.give_names_back(name).await?;
         let records = [
             key::client_rollouts(name),
             key::releases(name),
@@ -113,9 +114,10 @@ impl Store {
             key::builds(name),
             key::secrets(name),
             key::addresses(name),
+            key::certificates(name),
         ];
         self.txn(Txn::always(records.map(Op::delete_prefix))).await?;
-        self.txn(Txn::always([Op::delete(key::app(name))])).await?;
+        self.txn(Txn::always([Op::delete(key::secret_keys(name)), Op::delete(key::app(name))])).await?;
         Ok(())
     }
 }

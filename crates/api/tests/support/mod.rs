@@ -3,6 +3,8 @@
 // Each test file uses its part of this.
 #![allow(dead_code)]
 
+mod resolver;
+
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -153,6 +155,7 @@ async fn serve(folder: PathBuf, host: &FakeHost) -> Server {
         public_url: None,
         audit: folder.join("audit.db"),
         base_domain: "roost.localhost".to_owned(),
+        resolvers: vec![resolver::address()],
         public_addresses: vec![[127, 0, 0, 1].into(), std::net::Ipv6Addr::LOCALHOST.into()],
         app_url: "http://{app}.roost.localhost:8080".to_owned(),
     };

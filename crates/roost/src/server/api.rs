@@ -20,6 +20,8 @@ use super::{
 };
 use crate::{config::ServerConfig, failure::OrNext as _};
 
+const DNS_PORT: u16 = 53;
+
 /// Starts the role; returns when it takes calls.
 pub async fn start(
     config: &ServerConfig,
@@ -57,6 +59,14 @@ fn settings(config: &ServerConfig, data: &DataDir) -> ApiConfig {
         base_domain: config.base_domain.clone(),
         app_url: app_url(config),
         public_addresses: public_addresses(config),
+        resolvers: resolvers(config),
+    }
+}
+
+fn resolvers(config: &ServerConfig) -> Vec<SocketAddr> {
+    match &config.dns.upstream[..] {
+        [] => roost_api::system_resolvers(),
+        named => named.iter().map(|ip| SocketAddr::new(*ip, DNS_PORT)).collect(),
     }
 }
 

@@ -1,0 +1,227 @@
+//! Names of an app's own and their certificates: requested, brought along, checked, removed.
+//!
+//! Responsible for: the records, whether a certificate and its key fit the name, and what the name's DNS lacks.
+//! Not responsible for: issuing certificates and serving them, which is the edge's.
+
+mod custom;
+mod dns;
+mod shown;
+mod store;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    routing,
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use roost_api_types::{CertificateDetail, CertificateList, ErrorCode, ImportCertificate, RequestCertificate};
+use roost_model::AppName;
+use roost_records::{AppRecord, CertificateRecord};
+use serde::Deserialize;
+
+use self::custom::CustomError;
+pub use self::dns::system_resolvers;
+use crate::{
+    api::Api,
+    error::{ApiError, Result},
+    http::{AppPath, Body, Params},
+};
+
+/// Entries of a page, unless the caller wants another number.
+const PAGE: usize = 25;
+const MAX_PAGE: usize = 500;
+
+/// Longest host name (RFC 1035), and longest part of one.
+const MAX_NAME: usize = 253;
+const MAX_LABEL: usize = 63;
+
+pub fn routes() -> Router<Arc<Api>> {
+    const ALL: &str = "/v1/apps/{app}/certificates";
+    Router::new()
+        .route(ALL, routing::get(list))
+        .route(&format!("{ALL}/acme"), routing::post(request))
+        .route(&format!("{ALL}/custom"), routing::post(import))
+        .route(&format!("{ALL}/{{hostname}}"), routing::get(get).delete(delete))
+        .route(&format!("{ALL}/{{hostname}}/acme"), routing::delete(delete_acme))
+        .route(&format!("{ALL}/{{hostname}}/custom"), routing::delete(delete_custom))
+        .route(&format!("{ALL}/{{hostname}}/check"), routing::post(check))
+}
+
+#[derive(Deserialize)]
+pub struct ListQuery {
+    /// Only names that contain this.
+    #[serde(default)]
+    filter: String,
+    #[serde(default)]
+    cursor: String,
+    limit: Option<usize>,
+}
+
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<CertificateList>> {
+    let after = read_cursor(&query.cursor)?;
+    let limit = query.limit.filter(|limit| *limit > 0).unwrap_or(PAGE).min(MAX_PAGE);
+    let mut records = api.store.certificates(&app.name).await?;
+    records.retain(|record| record.hostname.contains(&query.filter.to_lowercase()));
+    let total_count = records.len() as u64;
+    records.retain(|record| record.hostname > after);
+    let more = records.len() > limit;
+    records.truncate(limit);
+    let next_cursor = match records.last() {
+        Some(last) if more => BASE64_URL_SAFE_NO_PAD.encode(&last.hostname),
+        _ => String::new(),
+    };
+    let certificates = records.iter().map(|record| shown::summary(&api, &app, record)).collect();
+    Ok(Json(CertificateList { certificates, next_cursor, total_count }))
+}
+
+pub async fn request(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Body(body): Body<RequestCertificate>,
+) -> Result<(StatusCode, Json<CertificateDetail>)> {
+    let hostname = host_name(&body.hostname)?;
+    let record =
+        api.store.add_certificate(&app.name, &hostname, |record| record.acme_requested = true).await?;
+    Ok((StatusCode::CREATED, Json(shown::detail(&api, &app, &record))))
+}
+
+pub async fn import(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Body(body): Body<ImportCertificate>,
+) -> Result<(StatusCode, Json<CertificateDetail>)> {
+    let hostname = host_name(&body.hostname)?;
+    let mut custom = custom::check(&hostname, &body.fullchain, &body.private_key)?;
+    custom.sealed_key = api.master_key.seal(&context(&app.name, &hostname), body.private_key.as_bytes());
+    let record =
+        api.store.add_certificate(&app.name, &hostname, |record| record.custom = Some(custom.clone()));
+    Ok((StatusCode::CREATED, Json(shown::detail(&api, &app, &record.await?))))
+}
+
+pub async fn get(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Path((_, hostname)): Path<(String, String)>,
+) -> Result<Json<CertificateDetail>> {
+    let record = api.store.certificate(&app.name, &hostname.to_lowercase()).await?;
+    Ok(Json(shown::detail(&api, &app, &record)))
+}
+
+/// Looks the name up, and remembers what was found.
+pub async fn check(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Path((_, hostname)): Path<(String, String)>,
+) -> Result<Json<CertificateDetail>> {
+    let hostname = hostname.to_lowercase();
+    api.store.certificate(&app.name, &hostname).await?;
+    let found = dns::look_up(&hostname, &api.config.resolvers).await;
+    let changed =
+        api.store.change_certificate(&app.name, &hostname, |record| record.dns = Some(found.clone()));
+    let record = changed.await?.ok_or_else(|| no_name(&app.name, &hostname))?;
+    let dns_records = Some(shown::records(&found));
+    Ok(Json(CertificateDetail { dns_records, ..shown::detail(&api, &app, &record) }))
+}
+
+pub async fn delete(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Path((_, hostname)): Path<(String, String)>,
+) -> Result<StatusCode> {
+    remove(&api, &app, &hostname, |record| {
+        record.acme_requested = false;
+        record.custom = None;
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn delete_acme(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Path((_, hostname)): Path<(String, String)>,
+) -> Result<Json<CertificateDetail>> {
+    let record = remove(&api, &app, &hostname, |record| record.acme_requested = false).await?;
+    Ok(Json(shown::detail(&api, &app, &record)))
+}
+
+pub async fn delete_custom(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Path((_, hostname)): Path<(String, String)>,
+) -> Result<Json<CertificateDetail>> {
+    let record = remove(&api, &app, &hostname, |record| record.custom = None).await?;
+    let warning = match record.acme_requested {
+        true => format!("{} has no certificate until one is issued", record.hostname),
+        false => format!("{} has no certificate now, and is the app's no longer", record.hostname),
+    };
+    Ok(Json(CertificateDetail { warning: Some(warning), ..shown::detail(&api, &app, &record) }))
+}
+
+/// Removes a part; a name with nothing left is given back.
+async fn remove(
+    api: &Api,
+    app: &AppRecord,
+    hostname: &str,
+    change: impl Fn(&mut CertificateRecord),
+) -> Result<CertificateRecord> {
+    let hostname = hostname.to_lowercase();
+    let before = api.store.certificate(&app.name, &hostname).await?;
+    let left = api.store.change_certificate(&app.name, &hostname, &change).await?;
+    Ok(left.unwrap_or_else(|| {
+        let mut record = before;
+        change(&mut record);
+        record.updated_at = Timestamp::now();
+        record
+    }))
+}
+
+/// The key opens only for the app and the name that it was sealed for.
+fn context(app: &AppName, hostname: &str) -> String {
+    format!("certificates/{app}/{hostname}")
+}
+
+/// A name that could be in DNS, in lower case; `*` only as the whole first label.
+fn host_name(text: &str) -> Result<String> {
+    let name = text.trim().trim_end_matches('.').to_ascii_lowercase();
+    let labels = name.strip_prefix("*.").unwrap_or(&name);
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    let label = |label: &str| {
+        (1..=MAX_LABEL).contains(&label.len())
+            && label.bytes().all(allowed)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    match name.len() <= MAX_NAME && labels.contains('.') && labels.split('.').all(label) {
+        true => Ok(name),
+        false => Err(ApiError::invalid(format!(
+            "hostname: \"{text}\" is no host name such as www.example.com or *.example.com"
+        ))),
+    }
+}
+
+fn read_cursor(cursor: &str) -> Result<String> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
+    bytes
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| ApiError::invalid("cursor: is none of this call's; leave it out for the first page"))
+}
+
+fn no_name(app: &AppName, hostname: &str) -> ApiError {
+    let message = format!("app \"{app}\" has no certificate for \"{hostname}\"");
+    ApiError::new(ErrorCode::NotFound, message)
+}
+
+impl From<CustomError> for ApiError {
+    fn from(error: CustomError) -> Self {
+        Self::new(ErrorCode::InvalidCertificate, error.to_string())
+    }
+}
