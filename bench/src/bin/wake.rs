@@ -30,19 +30,25 @@ async fn main() -> Result<()> {
     let machine = id_of(&app).await?;
     let bare = bare(&server, &machine)?;
 
-    eprintln!("{:>6} {:>12} {:>12}", "pair", "wake ms", "bare ms");
+    eprintln!("{:>6} {:>12} {:>12} {:>12} {:>12}", "pair", "wake ms", "bare ms", "its CPU ms", "bare CPU ms");
     let (mut wakes, mut boots) = (Vec::new(), Vec::new());
+    let (mut wake_cpu, mut bare_cpu) = (Vec::new(), Vec::new());
     for pair in 1..=PAIRS {
         server.run(["machine", "stop", &machine, "--app", "bench"]).await?;
         server.machine_in("bench", "stopped", Duration::from_secs(60)).await;
         let start = Instant::now();
         app.get("/").await?;
         wakes.push(start.elapsed());
+        let vmm = server.vmm_pid(&machine).context("the machine's VMM runs")?;
+        wake_cpu.push(stats::cpu_time(vmm as u32)?);
         server.run(["machine", "stop", &machine, "--app", "bench"]).await?;
         server.machine_in("bench", "stopped", Duration::from_secs(60)).await;
-        boots.push(bare.boot().await?);
-        let ms = |d: Duration| d.as_secs_f64() * 1e3;
-        eprintln!("{pair:>6} {:>12.0} {:>12.0}", ms(wakes[pair - 1]), ms(boots[pair - 1]));
+        let (boot, cpu) = bare.boot().await?;
+        boots.push(boot);
+        bare_cpu.push(cpu);
+        let columns = [&wakes, &boots, &wake_cpu, &bare_cpu].map(|column| column[pair - 1].as_millis());
+        let [wake, bare, wake_cpu, bare_cpu] = columns;
+        eprintln!("{pair:>6} {wake:>12} {bare:>12} {wake_cpu:>12} {bare_cpu:>12}");
     }
 
     let create_disk_kib = disk_of_a_new_machine(&server, &app).await?;
@@ -51,8 +57,10 @@ async fn main() -> Result<()> {
     }
     let sleepers_kib = server.resident_kib()?;
     let (wake, boot) = (stats::median_ms(&wakes), stats::median_ms(&boots));
+    let (wake_cpu, bare_cpu) = (stats::median_ms(&wake_cpu), stats::median_ms(&bare_cpu));
     println!(
-        "result: wake_ms={wake:.0} bare_ms={boot:.0} overhead_ms={:.0} create_disk_kib={create_disk_kib} \
+        "result: wake_ms={wake:.0} bare_ms={boot:.0} overhead_ms={:.0} vmm_cpu_ms={wake_cpu:.0} \
+         bare_cpu_ms={bare_cpu:.0} create_disk_kib={create_disk_kib} \
          server_0_kib={empty_kib} server_100_kib={sleepers_kib}",
         wake - boot,
     );

@@ -63,6 +63,7 @@ impl Context {
     /// Records a step that an owner is about to take; tries until it is on disk.
     pub async fn record_step(&self, id: &MachineId, step: Step) {
         self.retry(id, || self.store.record_step(id, step)).await;
+        tracing::debug!(machine = %id, %step, "step");
     }
 
     /// What happened has happened: a database that fails for a while (a full disk) delays its machines,

@@ -66,6 +66,10 @@ impl Network for HostNet {
         self.attach(machine, kind).await
     }
 
+    async fn open_link(&self, machine: &MachineNet) -> Result<(), NetError> {
+        self.open_link(machine).await
+    }
+
     async fn detach(&self, id: &MachineId) -> Result<(), NetError> {
         self.detach(id).await
     }

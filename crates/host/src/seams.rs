@@ -35,8 +35,11 @@ pub trait Images: Send + Sync {
 
 #[async_trait]
 pub trait Network: Send + Sync {
-    /// Repeatable: what is left of an earlier link of the machine is replaced.
+    /// A link that carries nothing yet. Repeatable: what is left of an earlier one is replaced.
     async fn attach(&self, machine: &MachineNet, kind: LinkKind) -> Result<Link, NetError>;
+
+    /// Lets the link carry what the rules allow.
+    async fn open_link(&self, machine: &MachineNet) -> Result<(), NetError>;
 
     /// Fine if there is no link.
     async fn detach(&self, id: &MachineId) -> Result<(), NetError>;

@@ -36,7 +36,7 @@ pub use error::{Context, Error, Result};
 /// Runs as PID 1 and never returns: ends with the machine.
 pub fn run() -> ! {
     match boot::boot() {
-        Ok(channel) => supervise::Supervisor::new(channel).run(),
+        Ok((channel, modules)) => supervise::Supervisor::new(channel, modules).run(),
         // Without a channel there is nobody to tell but the serial console.
         Err(error) => eprintln!("roost-init: {error}"),
     }

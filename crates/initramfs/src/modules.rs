@@ -7,11 +7,29 @@ use crate::KernelError;
 
 const MODULES: &str = "/lib/modules";
 
-/// What a guest cannot do without. The channel is one of two, so it is not in here.
-const REQUIRED: [&str; 6] = ["virtio_mmio", "virtio_blk", "virtio_net", "erofs", "overlay", "ext4"];
+/// A module by name, and whether a guest can do without it.
+struct Wanted(&'static str, Need);
 
-/// What it uses if the kernel has it: both channels to the host, and a source of randomness.
-const OPTIONAL: [&str; 3] = ["virtio_console", "vmw_vsock_virtio_transport", "virtio_rng"];
+#[derive(PartialEq)]
+enum Need {
+    Required,
+    /// Used if the kernel has it.
+    Optional,
+}
+
+/// In the order of loading: what the host is reached by comes first (one of the two channels, so neither is
+/// required), so that it answers while the others are loaded.
+const WANTED: [Wanted; 9] = [
+    Wanted("virtio_mmio", Need::Required),
+    Wanted("virtio_console", Need::Optional),
+    Wanted("vmw_vsock_virtio_transport", Need::Optional),
+    Wanted("virtio_rng", Need::Optional),
+    Wanted("virtio_blk", Need::Required),
+    Wanted("virtio_net", Need::Required),
+    Wanted("erofs", Need::Required),
+    Wanted("overlay", Need::Required),
+    Wanted("ext4", Need::Required),
+];
 
 /// A module, uncompressed.
 #[derive(Debug)]
@@ -45,7 +63,7 @@ fn plan(builtin: &str, dependencies: &str) -> Result<Vec<String>, String> {
         .map(|(path, needs)| (name_of(path), (path, needs.split_whitespace().collect())))
         .collect();
     let mut order: Vec<&str> = Vec::new();
-    for name in REQUIRED.iter().chain(&OPTIONAL) {
+    for Wanted(name, need) in &WANTED {
         if builtin.iter().any(|have| have == name) {
             continue;
         }
@@ -59,7 +77,7 @@ fn plan(builtin: &str, dependencies: &str) -> Result<Vec<String>, String> {
                     }
                 });
             }
-            None if REQUIRED.contains(name) => return Err((*name).to_owned()),
+            None if *need == Need::Required => return Err((*name).to_owned()),
             None => {}
         }
     }
@@ -109,11 +127,11 @@ mod tests {
             "virtio_ring",
             "virtio",
             "virtio_mmio",
+            "virtio_rng",
             "virtio_blk",
             "failover",
             "virtio_net",
             "erofs",
-            "virtio_rng",
         ];
         assert_eq!(order, expected);
     }

@@ -54,17 +54,32 @@ impl HostNet {
         Ok(host)
     }
 
-    /// Makes the machine's link and adds it to the rules. A link that an earlier boot left is replaced.
+    /// Makes the machine's link, which carries nothing until [`Self::open_link`]: a VMM can start with it
+    /// meanwhile. A link that an earlier boot left is replaced.
     pub async fn attach(&self, machine: &MachineNet, kind: LinkKind) -> Result<Link, NetError> {
         let name = self.interface(&machine.id);
+        self.links.delete(&name).await?;
+        netns::remove(&name)?;
+        match kind {
+            LinkKind::Tap => {
+                let fd = tap::create(&name, Lifetime::Descriptor).context(format!("making tap {name}"))?;
+                Ok(Link::Tap { fd, interface: name })
+            }
+            LinkKind::Netns => {
+                let made = netns::create(&self.links, &name).await?;
+                Ok(Link::Netns { path: made.path, tap: made.tap })
+            }
+        }
+    }
+
+    /// Adds the machine to the rules and opens its link.
+    pub async fn open_link(&self, machine: &MachineNet) -> Result<(), NetError> {
         let mut machines = self.machines.lock().await;
         machines.insert(machine.id.clone(), machine.clone());
         // First the rules: there is no moment in which the link carries what they do not allow.
         self.replace_rules(&machines).await?;
         drop(machines);
-        let link = self.make_link(&name, kind).await?;
-        self.configure(machine, &name).await?;
-        Ok(link)
+        self.configure(machine, &self.interface(&machine.id)).await
     }
 
     /// Takes the machine's link and rules away; fine if they are gone already.
@@ -101,21 +116,6 @@ impl HostNet {
     pub fn interface(&self, id: &MachineId) -> String {
         let prefix = &self.config.iface_prefix;
         format!("{prefix}{}", &id.as_str()[..id.as_str().len().min(MAX_NAME - prefix.len())])
-    }
-
-    async fn make_link(&self, name: &str, kind: LinkKind) -> Result<Link, NetError> {
-        self.links.delete(name).await?;
-        netns::remove(name)?;
-        match kind {
-            LinkKind::Tap => {
-                let fd = tap::create(name, Lifetime::Descriptor).context(format!("making tap {name}"))?;
-                Ok(Link::Tap { fd, interface: name.to_owned() })
-            }
-            LinkKind::Netns => {
-                let made = netns::create(&self.links, name).await?;
-                Ok(Link::Netns { path: made.path, tap: made.tap })
-            }
-        }
     }
 
     /// Addresses of the host's end, and routes to the machine behind it.

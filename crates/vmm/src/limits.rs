@@ -1,6 +1,7 @@
 //! What a machine may take of its host.
 //!
-//! CPU: a vCPU is at most one core of the host, whatever its kind (the quota). Below that, shared and
+//! CPU: a vCPU is one thread, so at most one core of the host, whatever its kind. The quota bounds the rest:
+//! the threads of the VMM itself, which work for the guest's devices. Below that, shared and
 //! performance machines differ by weight: when the host is busy, a shared vCPU counts for 1/16 (6.25 %) of
 //! a performance one. So a shared machine boots and answers at full speed on an idle host, and a busy
 //! host keeps the promise made to performance machines.
@@ -9,6 +10,11 @@ use roost_model::{CpuKind, Guest};
 
 /// Length of the accounting period of the CPU quota: the kernel's own default.
 const PERIOD_US: u64 = 100_000;
+
+/// For the VMM's own threads, beside the vCPUs: half a core. Were the quota that of the vCPUs alone, a guest
+/// that computes would be stopped at the end of each period for what its devices took, which made every
+/// boot longer.
+const DEVICES_US: u64 = PERIOD_US / 2;
 
 /// Weight of one performance vCPU, on cgroup v2's scale (1 to 10,000; 100 is a process's default).
 const PERFORMANCE_WEIGHT: u64 = 100;
@@ -54,7 +60,7 @@ impl Limits {
         };
         let translation = if emulated { TRANSLATION_CACHE_MIB << 20 } else { 0 };
         Self {
-            cpu: CpuLimit { quota_us: cpus * PERIOD_US, period_us: PERIOD_US, weight },
+            cpu: CpuLimit { quota_us: cpus * PERIOD_US + DEVICES_US, period_us: PERIOD_US, weight },
             memory_bytes: (u64::from(guest.memory_mb) << 20) + VMM_OVERHEAD + translation,
             pids: guest.cpus + VMM_THREADS,
         }
@@ -71,7 +77,7 @@ mod tests {
         let performance = Limits::for_guest(&Guest::preset("performance-8x").unwrap(), false);
         assert_eq!(performance.cpu.weight / shared.cpu.weight, 16);
         assert_eq!(shared.cpu.quota_us, performance.cpu.quota_us);
-        assert_eq!(shared.cpu.quota_us, 8 * shared.cpu.period_us);
+        assert_eq!(shared.cpu.quota_us, 8 * shared.cpu.period_us + shared.cpu.period_us / 2);
     }
 
     #[test]

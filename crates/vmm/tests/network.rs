@@ -37,6 +37,7 @@ async fn run() {
         ipv4: Ipv4Addr::new(172, 19, 0, 2),
     };
     let link = network.attach(&net, LinkKind::Tap).await.unwrap();
+    network.open_link(&net).await.unwrap();
     machine.nic(Nic { mac: net.mac(), link });
     let vm = machine.spawn().await;
     drop_link(&mut machine);

@@ -84,7 +84,12 @@ pub async fn boot(
     let link = ctx.parts.network.attach(&net, kind).await?;
     step(&ctx, &record, &cancel, Step::SpawnVmm).await?;
     let deadline = Instant::now() + ctx.config.vmm.boot_timeout();
-    let vm = spawn(&ctx, &record, &guest, image_disk, link).await?;
+    // The guest needs its link long after its VMM has begun. Both are waited for, whatever becomes of one:
+    // nothing may still be made while the release that follows takes it away.
+    let (opened, vm) =
+        tokio::join!(ctx.parts.network.open_link(&net), spawn(&ctx, &record, &guest, image_disk, link));
+    opened?;
+    let vm = vm?;
     establish(ctx, record, vm, deadline, cancel).await
 }
 

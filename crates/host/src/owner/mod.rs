@@ -42,7 +42,14 @@ pub use self::{
     command::{Command, Handle, Reply},
     lease::new_lease,
 };
-use crate::{capacity::Claim, context::Context, memory::Room, record::Record, step::Step, store::StoreError};
+use crate::{
+    capacity::Claim,
+    context::Context,
+    memory::Room,
+    record::Record,
+    step::Step,
+    store::{StoreError, Survives},
+};
 
 /// Commands that wait for one machine: more callers than ever mean well.
 const MAILBOX: usize = 64;
@@ -130,8 +137,12 @@ impl Owner {
 
     /// Records what has happened, with the step that follows it, and shows it.
     async fn record_at(&mut self, step: Step) {
+        self.record_as(step, Survives::PowerLoss).await;
+    }
+
+    async fn record_as(&mut self, step: Step, survives: Survives) {
         let (ctx, record) = (&self.ctx, &self.record);
-        ctx.retry(&record.id, || ctx.store.save_at(record, step)).await;
+        ctx.retry(&record.id, || ctx.store.save_at(record, step, survives)).await;
         self.show();
     }
 
@@ -141,10 +152,19 @@ impl Owner {
         step: Option<Step>,
         change: impl FnOnce(&mut Record),
     ) -> Result<Arc<Machine>, ErrorBody> {
+        self.commit_as(step, Survives::PowerLoss, change).await
+    }
+
+    async fn commit_as(
+        &mut self,
+        step: Option<Step>,
+        survives: Survives,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<Arc<Machine>, ErrorBody> {
         let before = self.record.clone();
         change(&mut self.record);
         let saved: Result<(), StoreError> = match step {
-            Some(step) => self.ctx.store.save_at(&self.record, step).await,
+            Some(step) => self.ctx.store.save_at(&self.record, step, survives).await,
             None => self.ctx.store.save(&self.record).await,
         };
         if let Err(error) = saved {

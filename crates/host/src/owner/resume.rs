@@ -35,7 +35,10 @@ async fn resume(ctx: Arc<Context>, record: Record, cancel: CancellationToken) ->
     let link = ctx.parts.network.attach(&net, kind).await?;
     step(&ctx, &record, &cancel, Step::RestoreMemory).await?;
     let spec = vm_spec(&ctx, &record, &guest, image_disk, link);
-    let restored = ctx.parts.vmm.restore(&spec, &whole).await;
+    // Both are waited for, as at a boot.
+    let (opened, restored) =
+        tokio::join!(ctx.parts.network.open_link(&net), ctx.parts.vmm.restore(&spec, &whole));
+    opened?;
     let vm = restored.map_err(|e| BootError::NotResumed(chain(&e)))?;
     // The VMM has its own copy of the link.
     drop(spec);

@@ -20,6 +20,7 @@ use crate::{
     record::Then,
     restart::{Ending, Verdict, decide, in_window},
     step::Step,
+    store::Survives,
 };
 
 /// Boots in a row that may come to nothing (a host short of something for a while) before the
@@ -82,7 +83,7 @@ impl Owner {
         self.room = None;
         self.record.add_event("start", "host", None);
         self.checks = Checks::initial(&self.record);
-        self.record_at(Step::Started).await;
+        self.record_as(Step::Started, Survives::Crash).await;
         self.watch_over(running);
         let how = if resumed { "resumed" } else { "started" };
         self.say(format!("Machine {how} in {}", seconds(took))).await;

@@ -21,6 +21,7 @@ use crate::{
     record::{Halt, Record, Then},
     signal,
     step::Step,
+    store::Survives,
 };
 
 /// What the Machines API says when the configuration does not.
@@ -122,8 +123,9 @@ impl Owner {
     async fn start_now(&mut self, cause: &Cause) -> Result<Arc<Machine>, ErrorBody> {
         self.reclaim()?;
         let maker = self.ctx.maker();
+        let survives = if cause.source == PROXY { Survives::Crash } else { Survives::PowerLoss };
         let shown = self
-            .commit(Some(Step::Start), |record| {
+            .commit_as(Some(Step::Start), survives, |record| {
                 record.begin_boot(maker);
                 record.restarts.clear();
                 record.failed_boots = 0;

@@ -75,8 +75,8 @@ impl Store {
     }
 
     /// Saves a machine together with the step that it is about to take.
-    pub async fn save_at(&self, record: &Record, step: Step) -> Result<(), StoreError> {
-        self.write(record, Some(step)).await?;
+    pub async fn save_at(&self, record: &Record, step: Step, survives: Survives) -> Result<(), StoreError> {
+        self.write(record, Some(step), survives).await?;
         step.crash_point();
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Store {
 
     /// Saves a machine; its step stays.
     pub async fn save(&self, record: &Record) -> Result<(), StoreError> {
-        self.write(record, None).await
+        self.write(record, None, Survives::PowerLoss).await
     }
 
     /// Records a step that changes nothing else of the record.
@@ -148,10 +148,10 @@ impl Store {
         .await
     }
 
-    async fn write(&self, record: &Record, step: Option<Step>) -> Result<(), StoreError> {
+    async fn write(&self, record: &Record, step: Option<Step>, survives: Survives) -> Result<(), StoreError> {
         let (id, json) = (record.id.clone(), serde_json::to_string(record)?);
         let name = record.name.clone();
-        self.run(Survives::PowerLoss, move |db| {
+        self.run(survives, move |db| {
             let save = "UPDATE machines SET name = ?2, step = coalesce(?3, step), record = ?4 WHERE id = ?1";
             db.execute(save, params![id.as_str(), name, step.map(Step::name), json])?;
             Ok(())

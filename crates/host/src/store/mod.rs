@@ -6,7 +6,9 @@
 //!
 //! The steps between two states are the exception: they are written before they act, which survives
 //! the death of this process, but not flushed. A loss of power ends every VMM, so that the machine
-//! goes on from its flushed state; and a waking machine waits for two flushes, not for seven.
+//! goes on from its flushed state. Nor are two states of a waking machine, which so waits for no disk: that
+//! a request woke it (the request is lost with the power, and the next one wakes it again), and that its
+//! processes run (none does after a loss of power; its flushed state says what it was meant to be).
 
 mod machines;
 mod schema;
@@ -76,7 +78,7 @@ impl Store {
 
 /// What a commit is safe from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Survives {
+pub enum Survives {
     /// The end of this process.
     Crash,
     /// That, and the loss of power.

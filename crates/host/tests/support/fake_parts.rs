@@ -152,6 +152,11 @@ impl Network for FakeBox {
         Ok(Link::Netns { path: "/netns".into(), tap: "tap".into() })
     }
 
+    async fn open_link(&self, machine: &MachineNet) -> Result<(), NetError> {
+        assert!(self.lock().attached.contains(&machine.id), "a link is made before it is opened");
+        Ok(())
+    }
+
     async fn detach(&self, id: &MachineId) -> Result<(), NetError> {
         self.lock().attached.remove(id);
         Ok(())

@@ -7,17 +7,26 @@ use std::{fs, path::Path};
 
 use nix::mount::{MsFlags, mount};
 
+pub use self::modules::Modules;
 use crate::{Context, Result, channel::Channel};
 
-/// Prepares the initramfs as a place to work in and opens the channel.
-pub fn boot() -> Result<Channel> {
+/// Prepares the initramfs as a place to work in and opens the channel. The modules that are left are for
+/// what comes later: the host prepares its first words while they are loaded.
+pub fn boot() -> Result<(Channel, Modules)> {
     mount_kernel("proc", "/proc")?;
     mount_kernel("sysfs", "/sys")?;
     mount_kernel("devtmpfs", "/dev")?;
     keep_alive();
-    modules::load_all()?;
     mount_kernel("cgroup2", "/sys/fs/cgroup")?;
-    Channel::open()
+    let mut modules = Modules::listed();
+    loop {
+        if let Some(channel) = Channel::open_if_there()? {
+            return Ok((channel, modules));
+        }
+        if !modules.load_next()? {
+            return Ok((Channel::open()?, modules));
+        }
+    }
 }
 
 fn mount_kernel(kind: &str, at: &str) -> Result<()> {

@@ -1,24 +1,46 @@
 //! The kernel's modules, as many as the initramfs brings.
 
-use std::{fs, fs::File, os::fd::AsRawFd};
+use std::{collections::VecDeque, fs, fs::File, os::fd::AsRawFd};
 
-use crate::{Context, Error, Result};
+use crate::{Context, Error, Result, channel};
 
 /// A name a line, in the order in which they are to be loaded.
 const LIST: &str = "/modules/list";
 
-/// Loads every module of the list, then gives their files' memory back.
-pub fn load_all() -> Result<()> {
-    let Ok(list) = fs::read_to_string(LIST) else {
-        // A kernel that has everything built in.
-        return Ok(());
-    };
-    for name in list.lines() {
+/// Those that are not loaded yet.
+#[derive(Debug)]
+pub struct Modules {
+    names: VecDeque<String>,
+}
+
+impl Modules {
+    /// None of a kernel that has everything built in.
+    pub fn listed() -> Modules {
+        let list = fs::read_to_string(LIST).unwrap_or_default();
+        Modules { names: list.lines().map(str::to_owned).collect() }
+    }
+
+    /// Loads the next one and gives its file's memory back; whether there was one.
+    pub fn load_next(&mut self) -> Result<bool> {
+        let Some(name) = self.names.pop_front() else { return Ok(false) };
+        // A machine has one of two channels to its host.
+        if name.contains("vsock") && !channel::has_vsock_device() {
+            return Ok(true);
+        }
         let path = format!("/modules/{name}.ko");
         load(&path)?;
         let _memory_only = fs::remove_file(&path);
+        Ok(true)
     }
-    Ok(())
+
+    pub fn load_rest(&mut self) -> Result<()> {
+        while self.load_next()? {}
+        Ok(())
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.names.is_empty()
+    }
 }
 
 fn load(path: &str) -> Result<()> {

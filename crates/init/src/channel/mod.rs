@@ -7,8 +7,9 @@ mod port;
 mod vsock;
 
 use std::{
-    io,
+    fs, io,
     os::fd::BorrowedFd,
+    path::PathBuf,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -29,20 +30,29 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// Opens whichever the machine has, the port first.
+    /// Opens whichever the machine has, as soon as it is there.
     pub fn open() -> Result<Channel> {
         let give_up = Instant::now() + PROBE_TIME;
         loop {
-            if let Some(port) = Port::open()? {
-                return Ok(Channel::Port(port));
-            }
-            if let Some(vsock) = Vsock::listen()? {
-                return Ok(Channel::Vsock(vsock));
+            if let Some(channel) = Channel::open_if_there()? {
+                return Ok(channel);
             }
             if Instant::now() > give_up {
                 return Err(Error::new("the machine has no channel to its host"));
             }
             sleep(PROBE_PAUSE);
+        }
+    }
+
+    /// Opens whichever the machine has, if its driver is ready by now.
+    pub fn open_if_there() -> Result<Option<Channel>> {
+        if let Some(port) = Port::open()? {
+            return Ok(Some(Channel::Port(port)));
+        }
+        // `/dev/vsock` says nothing: it is there on every machine whose kernel knows vsock.
+        match vsock_device() {
+            Some(device) if device.join("driver").exists() => Ok(Vsock::listen()?.map(Channel::Vsock)),
+            _ => Ok(None),
         }
     }
 
@@ -80,6 +90,20 @@ impl Channel {
         };
         none_now(written, "write to")
     }
+}
+
+/// Virtio's number for a vsock device.
+const VSOCK_DEVICE: &str = "0x0013";
+
+/// Whether the machine's VMM gave it a vsock device, driven or not.
+pub fn has_vsock_device() -> bool {
+    vsock_device().is_some()
+}
+
+fn vsock_device() -> Option<PathBuf> {
+    let devices = fs::read_dir("/sys/bus/virtio/devices").ok()?.flatten().map(|device| device.path());
+    let number = |device: &PathBuf| fs::read_to_string(device.join("device")).unwrap_or_default();
+    devices.into_iter().find(|device| number(device).trim() == VSOCK_DEVICE)
 }
 
 /// A host that is away is no error: it comes back.

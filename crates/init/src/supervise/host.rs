@@ -91,7 +91,8 @@ impl Supervisor {
         }
         clock::set(config.unix_ns);
         self.logs.set_capacity(config.log_buffer_bytes);
-        self.stage = match App::start(config, &mut self.logs) {
+        let modules = self.modules.load_rest();
+        self.stage = match modules.and_then(|()| App::start(config, &mut self.logs)) {
             Ok(app) => {
                 self.session.send(&GuestMessage::Started { pid: app.first_pid() });
                 Stage::Running(Box::new(app))

@@ -29,6 +29,7 @@ use roost_guest_api::{ExitReport, GuestMessage};
 pub use self::{app::App, processes::Ending};
 use crate::{
     Context, Result,
+    boot::Modules,
     channel::Channel,
     clock,
     exec::Execs,
@@ -46,6 +47,8 @@ enum Stage {
 
 pub struct Supervisor {
     channel: Channel,
+    /// Loaded between turns, and before the machine is set up.
+    modules: Modules,
     session: Session,
     logs: LogBuffer,
     stage: Stage,
@@ -56,9 +59,10 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    pub fn new(channel: Channel) -> Supervisor {
+    pub fn new(channel: Channel, modules: Modules) -> Supervisor {
         Supervisor {
             channel,
+            modules,
             session: Session::default(),
             logs: LogBuffer::default(),
             stage: Stage::Unconfigured,
@@ -75,6 +79,7 @@ impl Supervisor {
             Err(error) => return eprintln!("roost-init: {error}"),
         };
         while !self.acknowledged {
+            self.load_module();
             self.wait(&children);
             self.channel.woken();
             self.listen();
@@ -83,6 +88,13 @@ impl Supervisor {
             self.reap(&children);
             self.keep_deadlines();
             self.speak();
+        }
+    }
+
+    /// A module that fails is a reason for the machine to fail, told when it is to be set up.
+    fn load_module(&mut self) {
+        if let Err(error) = self.modules.load_next() {
+            self.stage = Stage::Failed(error.to_string());
         }
     }
 
@@ -103,6 +115,9 @@ impl Supervisor {
 
     /// Until the next deadline.
     fn patience(&self) -> PollTimeout {
+        if !self.modules.is_done() {
+            return PollTimeout::ZERO;
+        }
         let app = match &self.stage {
             Stage::Running(app) => app.deadline(),
             _ => None,

@@ -20,6 +20,9 @@ use roost_netdev::{GATEWAY_V4, GATEWAY_V6, HostNet, HostNetConfig, Link, LinkKin
 /// Long enough for a connection on this machine, short enough to wait for one that must not come.
 const PATIENCE: Duration = Duration::from_millis(700);
 
+/// For what must come.
+const ARRIVAL: Duration = Duration::from_secs(60);
+
 pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 pub const WORLD: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
 /// Where clouds keep their secrets; the world has it.
@@ -94,6 +97,7 @@ impl Lab {
     pub async fn machine(&self, network: u32) -> Machine {
         let net = self.plan(network);
         let link = self.net.attach(&net, LinkKind::Netns).await.unwrap_or_else(|e| panic!("{e}: {e:?}"));
+        self.net.open_link(&net).await.unwrap_or_else(|e| panic!("{e}: {e:?}"));
         let Link::Netns { path, .. } = link else { panic!("asked for a namespace") };
         let namespace = Namespace::existing(path.file_name().unwrap().to_str().unwrap());
         let mac = net.mac().map(|b| format!("{b:02x}")).join(":");
@@ -141,12 +145,13 @@ pub fn dial(address: impl Into<SocketAddr>) -> Result<IpAddr, std::io::Error> {
     Ok(answer.parse().unwrap())
 }
 
-/// What arrives at a UDP port of the calling thread's namespace, within the patience of these tests.
-pub fn listen_udp(port: u16) -> impl FnOnce() -> Option<Vec<u8>> {
+/// The next thing that arrives at a UDP port of the calling thread's namespace.
+pub fn listen_udp(port: u16) -> impl FnMut() -> Vec<u8> {
     let socket = UdpSocket::bind(("::", port)).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(ARRIVAL)).unwrap();
     move || {
         let mut buffer = [0; 2048];
-        socket.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec())
+        let length = socket.recv(&mut buffer).expect("a packet arrives");
+        buffer[..length].to_vec()
     }
 }
