@@ -12,7 +12,7 @@ use std::{
 };
 
 use axum::Router;
-use futures::future::join_all;
+use futures::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use jiff::Timestamp;
 use roost_fake_host::FakeMachine;
 use roost_model::{
@@ -108,11 +108,9 @@ async fn at_the_hard_limit_requests_queue_and_all_are_served() {
     });
     let limits = json!({"type": "requests", "soft_limit": 1, "hard_limit": 2});
     let node = Node::with([FakeMachine::of("web", app).started().service("concurrency", limits)]).await;
-    let asked = Instant::now();
     let answers = join_all((0..40).map(|_| node.get("web", "/"))).await;
     assert!(answers.iter().all(|a| a.body == "done"));
     assert_eq!(most.load(Ordering::SeqCst), 2);
-    assert!(asked.elapsed() < Duration::from_secs(2), "room is given on at once: {:?}", asked.elapsed());
 }
 
 #[tokio::test]
@@ -129,15 +127,11 @@ async fn a_full_queue_is_a_clear_error() {
     let limits = json!({"type": "requests", "hard_limit": 1});
     let machine = FakeMachine::of("web", app).started().service("concurrency", limits);
     let node = Node::configured([machine], |edge| edge.patience = Duration::from_millis(500)).await;
-    let requests = join_all((0..2).map(|_| node.get("web", "/")));
-    let release = async {
-        sleep(Duration::from_secs(1)).await;
-        hold.add_permits(2);
-    };
-    let (answers, ()) = tokio::join!(requests, release);
-    let mut codes: Vec<_> = answers.iter().map(|a| a.code()).collect();
-    codes.sort();
-    assert_eq!(codes, [None, Some("E107")]);
+    let mut requests: FuturesUnordered<_> = (0..2).map(|_| node.get("web", "/")).collect();
+    let first = requests.next().await.unwrap();
+    assert_eq!(first.code(), Some("E107"), "the other one is inside");
+    hold.add_permits(1);
+    assert_eq!(requests.next().await.unwrap().body, "done");
 }
 
 #[tokio::test]
@@ -176,9 +170,8 @@ async fn a_rolling_replacement_under_load_fails_no_request() {
     let machine = || FakeMachine::of("web", says("hello")).started().service("autostop", json!("off"));
     let node = Arc::new(Node::with([machine(), machine()]).await);
     let (served, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let until = Instant::now() + Duration::from_secs(6);
     let client = || async {
-        while Instant::now() < until {
+        loop {
             let answer = node.get("web", "/").await;
             let counter = if answer.status == 200 { &served } else { &failed };
             counter.fetch_add(1, Ordering::SeqCst);
@@ -192,17 +185,30 @@ async fn a_rolling_replacement_under_load_fails_no_request() {
             let old = machines.pop_front().unwrap();
             sleep(Duration::from_millis(50)).await;
             node.host.change(&old, |m| m.cordoned = true);
-            // What is in flight ends in far less than this.
-            sleep(Duration::from_millis(150)).await;
+            drained(&node, &old).await;
             node.host.client().stop(&old, &Default::default()).await.unwrap();
             sleep(Duration::from_millis(50)).await;
             node.host.forget(&old);
         }
     };
-    tokio::join!(roll, join_all((0..8).map(|_| client())));
+    tokio::select! {
+        () = roll => {}
+        _ = join_all((0..8).map(|_| client())) => unreachable!("clients go on"),
+    }
     assert_eq!(failed.into_inner(), 0);
     let served = served.into_inner();
-    assert!(served > 500, "only {served} requests in six seconds");
+    assert!(served > 100, "only {served} requests");
+}
+
+/// Waits as a deploy does: the edge has heard of the cordon, and has no request there, twice in a row.
+async fn drained(node: &Node, id: &MachineId) {
+    let mut idle = 0;
+    while idle < 2 {
+        sleep(Duration::from_millis(50)).await;
+        let snapshot = node.catalog.snapshot();
+        let target = snapshot.app(&"web".parse().unwrap()).and_then(|app| app.target(id)).unwrap();
+        idle = if target.cordoned && target.load.in_flight() == 0 { idle + 1 } else { 0 };
+    }
 }
 
 #[tokio::test]
@@ -216,16 +222,21 @@ async fn an_app_that_never_listens_is_reported() {
 
 #[tokio::test]
 async fn requests_in_flight_end_before_the_edge_does() {
-    let slow = Router::new().fallback(|| async {
-        sleep(Duration::from_millis(500)).await;
-        "done"
+    let arrived = Arc::new(tokio::sync::Notify::new());
+    let inside = arrived.clone();
+    let slow = Router::new().fallback(move || {
+        inside.notify_one();
+        async {
+            sleep(Duration::from_millis(500)).await;
+            "done"
+        }
     });
     let node = Arc::new(Node::with([FakeMachine::of("web", slow).started()]).await);
     let waiting = tokio::spawn({
         let node = node.clone();
         async move { node.get("web", "/").await }
     });
-    sleep(Duration::from_millis(200)).await;
+    arrived.notified().await;
     node.shutdown.cancel();
     assert_eq!(waiting.await.unwrap().body, "done");
 }

@@ -46,9 +46,15 @@ async fn what_the_buffer_cannot_hold_is_counted() {
     };
     let (lines, report) = guest.rest().await;
     assert_eq!(report.code, 0);
-    let (dropped, kept) = lines.split_first().unwrap();
-    let dropped: usize = dropped.strip_prefix("dropped 1+").unwrap().parse().unwrap();
-    assert!(dropped > 4000 && !kept.is_empty());
+    let (mut dropped, mut kept) = (0, Vec::new());
+    for line in &lines {
+        // A slow machine is met while it still writes, and drops in several pieces.
+        match line.strip_prefix("dropped ").and_then(|range| range.split_once('+')) {
+            Some((_, count)) => dropped += count.parse::<usize>().unwrap(),
+            None => kept.push(line),
+        }
+    }
+    assert!(dropped > 0);
     assert_eq!(dropped + kept.len(), 5000);
-    assert_eq!(kept.last().unwrap(), "line 5000");
+    assert_eq!(kept.last().unwrap().as_str(), "line 5000");
 }

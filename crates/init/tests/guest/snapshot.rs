@@ -32,7 +32,7 @@ async fn a_saved_machine_goes_on_where_it_was_and_hears_a_new_host() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), right).await.expect("the clock stays behind");
+    tokio::time::timeout(Duration::from_secs(60), right).await.expect("the clock stays behind");
     guest.client.stop(15, Duration::from_secs(1)).await.unwrap();
     let (_, report) = guest.rest().await;
     assert!(report.requested);
