@@ -2,8 +2,8 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use roost_catalog::Catalog;
 use roost_directory::{Directory, DirectoryError};
+use roost_edge_api::EdgeClient;
 use roost_graphql::Executor;
 use roost_host_api::HostClient;
 use roost_images::registry::BlobStore;
@@ -33,8 +33,8 @@ pub struct ApiParts {
     pub directory: Arc<dyn Directory>,
     /// The host of this box.
     pub host: HostClient,
-    /// Read by drains, for the requests in flight.
-    pub catalog: Catalog,
+    /// The edge of this box, asked by drains for the requests in flight.
+    pub edge: EdgeClient,
     pub images: Arc<dyn ImageResolver>,
 }
 
@@ -48,7 +48,7 @@ pub struct Api {
     pub(crate) logins: Logins,
     pub(crate) browser_sessions: BrowserSessions,
     pub(crate) hosts: Hosts,
-    pub(crate) catalog: Catalog,
+    pub(crate) edge: EdgeClient,
     pub(crate) images: Arc<dyn ImageResolver>,
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) master_key: MasterKey,
@@ -101,7 +101,7 @@ impl Api {
             browser_sessions: BrowserSessions::default(),
             store,
             hosts: Hosts::one(parts.host),
-            catalog: parts.catalog,
+            edge: parts.edge,
             images: parts.images,
             blobs: Arc::new(blobs),
             master_key,

@@ -9,8 +9,10 @@ use crate::{ApiClient, ClientError, JsonLines};
 #[derive(Debug, Clone, Default)]
 pub struct LogsQuery {
     pub machine: Option<MachineId>,
-    /// The last so many lines of what is kept.
+    /// The last so many lines of what is kept; of no meaning with `after`.
     pub tail: u32,
+    /// Only lines after this cursor.
+    pub after: Option<u64>,
     /// Go on with new ones.
     pub follow: bool,
 }
@@ -26,10 +28,13 @@ impl ApiClient {
     }
 
     pub async fn logs(&self, app: &AppName, query: &LogsQuery) -> Result<JsonLines<LogLine>, ClientError> {
-        let LogsQuery { machine, tail, follow } = query;
+        let LogsQuery { machine, tail, after, follow } = query;
         let mut path = format!("/v1/apps/{app}/logs?tail={tail}&follow={follow}");
         if let Some(machine) = machine {
             path.push_str(&format!("&machine={machine}"));
+        }
+        if let Some(after) = after {
+            path.push_str(&format!("&after={after}"));
         }
         self.lines(&path).await
     }

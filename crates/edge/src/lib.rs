@@ -38,8 +38,10 @@ mod wake;
 mod context;
 mod failure;
 mod limits;
+mod loads;
 mod sleeper;
 
 pub use config::{EdgeConfig, Listener};
 pub use failure::{Code, ERROR_HEADER, Failure};
+pub use loads::serve_loads;
 pub use serve::{EdgeError, serve};

@@ -26,6 +26,8 @@ enum Life {
     Deployed,
     /// Stopped and started.
     Slept,
+    /// Its machine cordoned and stopped by somebody, and brought back by the next change of scale.
+    BroughtBack,
     /// Its machine updated in place.
     Updated,
     /// Deployed again: a replacement, then the old machine's end.
@@ -34,8 +36,7 @@ enum Life {
     Returned,
 }
 
-/// Every step of hosts and deploys, with a life in which it is recorded. Starting a machine in a deploy
-/// is for machines that somebody stopped in the middle of one; the planner's tests have it.
+/// Every step of hosts and deploys, with a life in which it is recorded.
 fn points() -> Vec<(String, Life)> {
     let host = Step::ALL.iter().map(|step| {
         let life = match step {
@@ -52,15 +53,15 @@ fn points() -> Vec<(String, Life)> {
         };
         (step.to_string(), life)
     });
-    let deploy = CrashPoint::ALL.iter().map(ToString::to_string).filter_map(|point| {
+    let deploy = CrashPoint::ALL.iter().map(ToString::to_string).map(|point| {
         let life = match point.as_str() {
-            "deploy-start-machine" => return None,
+            "deploy-start-machine" => Life::BroughtBack,
             "deploy-cordon" | "deploy-drain" | "deploy-destroy-machine" => Life::Replaced,
             "deploy-update-machine" => Life::Updated,
             "deploy-returning" => Life::Returned,
             _ => Life::Deployed,
         };
-        Some((point, life))
+        (point, life)
     });
     host.chain(deploy).collect()
 }
@@ -125,6 +126,17 @@ impl Trial<'_> {
                 self.insist(&["machine", "stop", &id, "--app", name]).await;
                 self.server.machine_in(name, "stopped", Duration::from_secs(30)).await;
                 self.insist(&["machine", "start", &id, "--app", name]).await;
+                self.answers(app, "").await;
+                Ok(())
+            }
+            Life::BroughtBack => {
+                let id = self.only_machine(app).await;
+                let name = app.name();
+                self.insist(&["machine", "stop", &id, "--app", name]).await;
+                self.server.machine_in(name, "stopped", Duration::from_secs(30)).await;
+                let cordon = format!("/v1/apps/{name}/machines/{id}/cordon");
+                self.server.post(&cordon, &serde_json::json!({})).await?;
+                self.insist(&["scale", "count", "1", "--app", name]).await;
                 self.answers(app, "").await;
                 Ok(())
             }

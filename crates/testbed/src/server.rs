@@ -137,6 +137,16 @@ impl Server {
         Ok(())
     }
 
+    /// A further process on this server's folder, which plays only this role.
+    pub fn role(&self, role: &str) -> Result<RoleProcess> {
+        let log = self.folder.path().join(format!("{role}.log"));
+        let file = std::fs::File::options().create(true).append(true).open(&log)?;
+        let mut command = Command::new(&self.binary);
+        command.arg("server").arg("--config").arg(self.config_path()).args(["--roles", role]);
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        Ok(RoleProcess { child: command.spawn()?, log })
+    }
+
     /// Starts the server again and waits until its API answers.
     pub async fn restart(&self) -> Result<()> {
         self.launch(&[])?;
@@ -268,6 +278,34 @@ its log:
 
     fn log_path(&self) -> PathBuf {
         self.folder.path().join("log")
+    }
+}
+
+/// A process of one role; killed when dropped.
+pub struct RoleProcess {
+    child: Child,
+    log: PathBuf,
+}
+
+impl RoleProcess {
+    /// Waits for its own end; gives the exit status and what it printed.
+    pub async fn ends(mut self) -> (ExitStatus, String) {
+        let began = std::time::Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("wait for the process") {
+                break status;
+            }
+            assert!(began.elapsed() < READY_TIMEOUT, "the process does not end");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        (status, std::fs::read_to_string(&self.log).unwrap_or_default())
+    }
+}
+
+impl Drop for RoleProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

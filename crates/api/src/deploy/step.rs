@@ -25,7 +25,7 @@ const SOURCE: &str = "deploy";
 /// Longest wait for requests in flight to end; open connections may never.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// How long the catalog may take to hear of a cordon; without an edge here it never does.
+/// How long the edge may take to hear of a cordon.
 const CORDON_SEEN: Duration = Duration::from_secs(2);
 
 const DRAIN_POLL: Duration = Duration::from_millis(100);
@@ -127,15 +127,17 @@ async fn drain(work: &Work, id: &MachineId) {
     let mut idle = 0;
     while idle < 2 && began.elapsed() < DRAIN {
         tokio::time::sleep(DRAIN_POLL).await;
-        idle = if is_idle(work, id, began.elapsed()) { idle + 1 } else { 0 };
+        idle = if is_idle(work, id, began.elapsed()).await { idle + 1 } else { 0 };
     }
 }
 
-fn is_idle(work: &Work, id: &MachineId, waited: Duration) -> bool {
-    let snapshot = work.api.catalog.snapshot();
-    let target = snapshot.app(&work.app.name).and_then(|app| app.target(id));
-    let Some(target) = target else { return true };
-    (target.cordoned || waited > CORDON_SEEN) && target.load.in_flight() == 0
+async fn is_idle(work: &Work, id: &MachineId, waited: Duration) -> bool {
+    match work.api.edge.load(&work.app.name, id).await {
+        Ok(load) => (load.cordoned || waited > CORDON_SEEN) && load.in_flight == 0,
+        // No edge runs here, so none has a request in flight.
+        Err(HostError::Unreachable { .. }) => true,
+        Err(_) => false,
+    }
 }
 
 /// Stops it in order, then removes it.

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use reqwest::{Method, Response};
 use roost_api::{Api, ApiConfig, ApiParts, ImageResolver};
 use roost_api_types::{Deploy, DeployAnswer, DeployEvent};
-use roost_catalog::{Catalog, CatalogConfig};
 use roost_directory::SqliteDirectory;
+use roost_edge_api::EdgeClient;
 use roost_fake_host::FakeHost;
 use roost_images::{ImageConfig, ImageError, Resolved};
 use roost_model::ImageRef;
@@ -162,7 +162,7 @@ async fn serve(folder: PathBuf, host: &FakeHost) -> Server {
     let parts = ApiParts {
         directory: Arc::new(SqliteDirectory::open(&folder.join("directory.db")).await.unwrap()),
         host: host.client(),
-        catalog: Catalog::open(CatalogConfig::default()),
+        edge: EdgeClient::unix(folder.join("no-edge.sock")),
         images: Arc::new(FakeRegistry),
     };
     let shutdown = CancellationToken::new();

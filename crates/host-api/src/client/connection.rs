@@ -49,6 +49,11 @@ impl Connection {
         Self { socket: socket.into(), client }
     }
 
+    /// As [`Self::call`], of what needs no body.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, limit: Duration) -> Result<T, HostError> {
+        self.call(Method::GET, path, NO_BODY, limit).await
+    }
+
     /// Sends, and reads the whole answer as JSON; `limit` covers both.
     pub async fn call<T: DeserializeOwned>(
         &self,

@@ -17,8 +17,9 @@ use roost_model::{AppName, InstanceId, MachineId, MachineState};
 use serde::{Serialize, de::DeserializeOwned};
 use ulid::Ulid;
 
-use self::connection::{Connection, NO_BODY};
+use self::connection::NO_BODY;
 pub use self::{
+    connection::Connection,
     error::HostError,
     exec::{ExecReceiver, ExecSender, ExecUpgrade},
     lines::JsonLines,

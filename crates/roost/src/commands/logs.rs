@@ -1,8 +1,10 @@
 //! `roost logs`: what an app's machines wrote, and what the platform says of them.
 
+use std::time::Duration;
+
 use roost_api_types::LogLine;
-use roost_client::LogsQuery;
-use roost_model::MachineId;
+use roost_client::{ApiClient, ClientError, LogsQuery};
+use roost_model::{AppName, MachineId};
 
 use super::context::Context;
 use crate::cli::AppOption;
@@ -30,14 +32,55 @@ pub struct Args {
     lines: u32,
 }
 
+/// Asks again when the stream ends while it is followed: the server may be restarted in the middle.
+const RECONNECTS: u32 = 60;
+const RECONNECT_AFTER: Duration = Duration::from_secs(1);
+
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let app = context.app(&args.app)?;
-    let query = LogsQuery { machine: args.machine, tail: args.lines, follow: !args.no_tail };
-    let mut lines = context.api()?.logs(&app, &query).await?;
-    while let Some(line) = lines.next().await? {
-        context.output.line(&line, text)?;
+    let api = context.api()?;
+    let follow = !args.no_tail;
+    let mut query = LogsQuery { machine: args.machine, tail: args.lines, after: None, follow };
+    let mut tries = 0;
+    loop {
+        match print(&api, &app, &mut query, &mut tries, context).await {
+            Ok(Ok(())) if !follow => return Ok(()),
+            Ok(Err(error)) if !follow || error.code().is_some() || tries >= RECONNECTS => {
+                return Err(error.into());
+            }
+            Ok(_) if tries >= RECONNECTS => anyhow::bail!("the server ended the log again and again"),
+            Ok(_) => {
+                tries += 1;
+                tokio::time::sleep(RECONNECT_AFTER).await;
+            }
+            Err(output) => return Err(output),
+        }
     }
-    Ok(())
+}
+
+/// Prints until the stream ends or breaks. `query` goes on after the last line that was printed.
+async fn print(
+    api: &ApiClient,
+    app: &AppName,
+    query: &mut LogsQuery,
+    tries: &mut u32,
+    context: &Context,
+) -> anyhow::Result<Result<(), ClientError>> {
+    let mut lines = match api.logs(app, query).await {
+        Ok(lines) => lines,
+        Err(error) => return Ok(Err(error)),
+    };
+    loop {
+        match lines.next().await {
+            Ok(Some(line)) => {
+                *tries = 0;
+                query.after = Some(line.cursor);
+                context.output.line(&line, text)?;
+            }
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
 }
 
 /// `2026-01-02T03:04:05.678Z app[91851e3c0d7f48] fra [stderr] message`

@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::Context as _;
 use roost_api::{Api, ApiConfig, ApiParts};
-use roost_catalog::Catalog;
 use roost_directory::Directory;
+use roost_edge_api::EdgeClient;
 use roost_host_api::HostClient;
 use tokio::net::TcpListener;
 
@@ -27,7 +27,6 @@ pub async fn start(
     config: &ServerConfig,
     data: &DataDir,
     directory: Arc<dyn Directory>,
-    catalog: Catalog,
     host: HostClient,
     running: &mut Running,
 ) -> anyhow::Result<()> {
@@ -37,7 +36,8 @@ pub async fn start(
     let address = listener.local_addr()?;
 
     let images = Arc::new(Resolver::new(config, data));
-    let parts = ApiParts { directory, host, catalog, images };
+    let edge = EdgeClient::unix(data.edge_socket());
+    let parts = ApiParts { directory, host, edge, images };
     let api = Api::open(settings(config, data), parts, running.shutdown()).await?;
     fs::write(data.api_url(), format!("http://{}\n", platform_registry::reachable(address)))
         .context("cannot write the API's URL")?;

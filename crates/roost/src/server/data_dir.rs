@@ -10,36 +10,34 @@ use std::{
 use anyhow::Context as _;
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::failure::OrNext as _;
+use crate::{config::Role, failure::OrNext as _};
 
-/// An open data folder; no other process uses it while this lives.
+/// An open data folder; no other process plays the same roles on it while this lives.
 #[derive(Debug)]
 pub struct DataDir {
     paths: Paths,
-    _lock: Flock<File>,
+    _locks: Vec<Flock<File>>,
 }
 
 /// Where things lie in a data folder. The command line uses it too, to find a server on its own box.
 #[derive(Debug, Clone)]
 pub struct Paths {
     root: PathBuf,
+    /// Of this process; none of a command's.
+    roles: Vec<Role>,
 }
 
 impl DataDir {
-    /// Makes the folder if it is missing, and takes its lock.
-    pub fn open(root: &Path) -> anyhow::Result<Self> {
-        let paths = Paths::new(root);
+    /// Makes the folder if it is missing, and takes the lock of each role.
+    pub fn open(root: &Path, roles: &[Role]) -> anyhow::Result<Self> {
+        let paths = Paths { roles: roles.to_vec(), ..Paths::new(root) };
         for dir in [paths.root(), &paths.run()] {
             private_dir(dir)
                 .with_context(|| format!("cannot make {}", dir.display()))
                 .or_next("run as root (sudo roost server), or set data_dir to a folder of your own")?;
         }
-        let lock = File::create(paths.root.join("lock"))?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
-            .map_err(|(_, errno)| io::Error::from(errno))
-            .with_context(|| format!("another server uses {}", root.display()))
-            .or_next("stop it first, or set another data_dir")?;
-        Ok(Self { paths, _lock: lock })
+        let locks = roles.iter().map(|role| paths.lock(*role)).collect::<anyhow::Result<_>>()?;
+        Ok(Self { paths, _locks: locks })
     }
 }
 
@@ -53,7 +51,15 @@ impl std::ops::Deref for DataDir {
 
 impl Paths {
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self { root: root.to_owned(), roles: Vec::new() }
+    }
+
+    fn lock(&self, role: Role) -> anyhow::Result<Flock<File>> {
+        let file = File::create(self.run().join(format!("{role}.lock")))?;
+        Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            .map_err(|(_, errno)| io::Error::from(errno))
+            .with_context(|| format!("another server uses {} for the role {role}", self.root.display()))
+            .or_next("stop it first, leave the role out of --roles, or set another data_dir")
     }
 
     pub fn root(&self) -> &Path {
@@ -104,9 +110,19 @@ impl Paths {
         self.run().join("host.sock")
     }
 
-    /// The last snapshot of the catalog, for a warm start.
+    /// Where the edge says how busy machines are.
+    pub fn edge_socket(&self) -> PathBuf {
+        self.run().join("edge.sock")
+    }
+
+    /// The last snapshot of the catalog, for a warm start. Each process that plays some of the roles has
+    /// its own.
     pub fn catalog(&self) -> PathBuf {
-        self.root.join("catalog.json")
+        let roles: Vec<&str> = self.roles.iter().map(|role| role.as_str()).collect();
+        match roles.len() == Role::ALL.len() {
+            true => self.root.join("catalog.json"),
+            false => self.root.join(format!("catalog-{}.json", roles.join("-"))),
+        }
     }
 }
 
@@ -129,10 +145,11 @@ mod tests {
     fn a_second_server_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("data");
-        let first = DataDir::open(&root).unwrap();
-        let error = DataDir::open(&root).unwrap_err();
-        assert!(format!("{error:#}").contains("another server uses"));
+        let first = DataDir::open(&root, &[Role::Api, Role::Host]).unwrap();
+        let error = DataDir::open(&root, &Role::ALL).unwrap_err();
+        assert!(format!("{error:#}").contains("for the role api"));
+        DataDir::open(&root, &[Role::Edge]).unwrap();
         drop(first);
-        DataDir::open(&root).unwrap();
+        DataDir::open(&root, &Role::ALL).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use roost_edge::{EdgeConfig, Listener};
 use roost_host_api::HostClient;
 use tokio::net::TcpListener;
 
-use super::running::Running;
+use super::{DataDir, private_socket, running::Running};
 use crate::{config::ServerConfig, failure::OrNext as _};
 
 /// The port of fly.toml that a plain HTTP listener stands for.
@@ -17,6 +17,7 @@ const HTTP_PORT: u16 = 80;
 /// Starts the role; returns when it accepts connections.
 pub async fn start(
     config: &ServerConfig,
+    data: &DataDir,
     catalog: Catalog,
     host: HostClient,
     running: &mut Running,
@@ -28,6 +29,12 @@ pub async fn start(
         tracing::info!(address = %socket.local_addr()?, "edge serves");
         listeners.push(Listener { socket, public_port: HTTP_PORT });
     }
+    let loads = private_socket::bind(&data.edge_socket()).context("cannot open the edge's socket")?;
+    let (known, shutdown) = (catalog.clone(), running.shutdown());
+    running.add("edge", async move {
+        roost_edge::serve_loads(loads, known, shutdown).await;
+        Ok(())
+    });
     let settings = EdgeConfig::new(&config.base_domain, config.host_id.clone(), config.region.clone());
     let shutdown = running.shutdown();
     running.add(

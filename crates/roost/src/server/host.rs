@@ -1,12 +1,9 @@
 //! The host role: this box's machines, behind a unix socket.
 
-use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path};
-
 use anyhow::Context as _;
 use roost_host::{Host, HostConfig};
-use tokio::net::UnixListener;
 
-use super::{DataDir, platform_registry, running::Running};
+use super::{DataDir, platform_registry, private_socket, running::Running};
 use crate::{config::ServerConfig, failure::OrNext as _};
 
 /// Starts the role; returns when the machines of an earlier run are found again and the socket answers.
@@ -25,19 +22,8 @@ pub async fn start(config: &ServerConfig, data: &DataDir, running: &mut Running)
     let host = Host::open(settings).await.or_next("sudo roost doctor")?;
     let info = host.info();
     tracing::info!(host = %info.id, driver = info.driver, reason = info.driver_reason, "host serves");
-    let listener = bind_private(&data.host_socket()).context("cannot open the host's socket")?;
+    let listener = private_socket::bind(&data.host_socket()).context("cannot open the host's socket")?;
     let shutdown = running.shutdown();
     running.add("host", async move { Ok(host.serve(listener, shutdown).await?) });
     Ok(())
-}
-
-/// A socket that only root may connect to: its API asks for no token.
-fn bind_private(path: &Path) -> io::Result<UnixListener> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }

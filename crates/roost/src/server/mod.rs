@@ -12,6 +12,7 @@ mod host;
 mod logging;
 mod notify;
 mod platform_registry;
+mod private_socket;
 mod read_model;
 mod running;
 mod signals;
@@ -30,7 +31,7 @@ use running::Running;
 
 /// Runs the configured roles until a signal, or until one of them fails.
 pub async fn run(config: ServerConfig) -> anyhow::Result<()> {
-    let data = DataDir::open(&config.data_dir)?;
+    let data = DataDir::open(&config.data_dir, &config.roles)?;
     let mut running = Running::default();
     start(&config, &data, &mut running).await?;
     notify::ready();
@@ -66,7 +67,7 @@ async fn start(config: &ServerConfig, data: &DataDir, running: &mut Running) -> 
     };
     let catalog = read_model::start(data, directory.clone(), host.clone(), running);
     if let Some(directory) = directory {
-        api::start(config, data, directory, catalog.clone(), host.clone(), running).await?;
+        api::start(config, data, directory, host.clone(), running).await?;
     }
     if plays(Role::Host) {
         host::start(config, data, running).await?;
@@ -75,7 +76,7 @@ async fn start(config: &ServerConfig, data: &DataDir, running: &mut Running) -> 
         dns::start(config, catalog.clone(), running);
     }
     if plays(Role::Edge) {
-        edge::start(config, catalog, host, running).await?;
+        edge::start(config, data, catalog, host, running).await?;
     }
     Ok(())
 }

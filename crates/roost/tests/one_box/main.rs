@@ -5,6 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 use roost_testbed::{App, Load, load, netns, server::EDGE, testapp, wait_until};
 
+mod commands;
+mod roles;
+#[path = "../support/mod.rs"]
 mod support;
 use support::server;
 
@@ -22,7 +25,7 @@ async fn a_machine_answers_with_its_own_kernel_and_id() -> Result<()> {
     assert_eq!(answer["version"], "one");
 
     app.get("/log?3").await?;
-    wait_until("three lines in the log", Duration::from_secs(5), async || {
+    wait_until("three lines in the log", Duration::from_secs(60), async || {
         let log = server.run(["logs", "--app", "hello", "--no-tail"]).await.ok()?;
         (log.contains("line 1") && log.contains("line 3")).then_some(())
     })
@@ -130,7 +133,7 @@ async fn killing_the_server_stops_no_machine() -> Result<()> {
     server.restart().await?;
     let after: serde_json::Value = serde_json::from_str(&app.get("/").await?)?;
     assert_eq!((&before["machine"], &before["pid"]), (&after["machine"], &after["pid"]));
-    wait_until("what the machine said meanwhile", Duration::from_secs(10), async || {
+    wait_until("what the machine said meanwhile", Duration::from_secs(60), async || {
         let log = server.run(["logs", "--app", "sturdy", "--no-tail"]).await.ok()?;
         log.contains("line 5").then_some(())
     })

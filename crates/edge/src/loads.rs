@@ -1,0 +1,73 @@
+//! The edge's own interface: tells the other roles of its box how busy a machine is.
+//!
+//! A deploy asks before it stops a machine, so that no request is cut.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use roost_catalog::Catalog;
+use roost_edge_api::MachineLoad;
+use roost_model::{AppName, MachineId};
+use tokio::net::UnixListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, warn};
+
+/// Answers on `listener` until `shutdown`.
+pub async fn serve_loads(listener: UnixListener, catalog: Catalog, shutdown: CancellationToken) {
+    let connections = TaskTracker::new();
+    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                warn!(%error, "the edge's socket failed");
+                tokio::time::sleep(crate::limits::RECHECK).await;
+                continue;
+            }
+        };
+        let (catalog, shutdown) = (catalog.clone(), shutdown.clone());
+        connections.spawn(async move {
+            let service = service_fn(|request| {
+                let answer = answer(&catalog, &request);
+                async { Ok::<_, Infallible>(answer) }
+            });
+            let mut http = http1::Builder::new();
+            let serving = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+            if let Some(Err(error)) = shutdown.run_until_cancelled(serving).await {
+                debug!(%error, "a connection to the edge's socket broke");
+            }
+        });
+    }
+}
+
+fn answer(catalog: &Catalog, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let load = (request.method() == Method::GET).then(|| machine_of(request.uri().path())).flatten();
+    match load {
+        Some((app, machine)) => {
+            let body = serde_json::to_vec(&load_of(catalog, &app, &machine)).unwrap_or_default();
+            let json = (header::CONTENT_TYPE, "application/json");
+            Response::builder().header(json.0, json.1).body(Full::from(body)).unwrap_or_default()
+        }
+        None => {
+            let mut response = Response::default();
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+    }
+}
+
+fn machine_of(path: &str) -> Option<(AppName, MachineId)> {
+    let (app, machine) = path.strip_prefix("/v1/apps/")?.strip_suffix("/load")?.split_once("/machines/")?;
+    Some((app.parse().ok()?, machine.parse().ok()?))
+}
+
+fn load_of(catalog: &Catalog, app: &AppName, machine: &MachineId) -> MachineLoad {
+    let snapshot = catalog.load();
+    match snapshot.app(app).and_then(|app| app.target(machine)) {
+        Some(target) => MachineLoad { in_flight: target.load.in_flight(), cordoned: target.cordoned },
+        None => MachineLoad { in_flight: 0, cordoned: true },
+    }
+}
