@@ -11,6 +11,7 @@
 //! watches. After a restart, `deploy::supervise` finds what was begun and goes on.
 
 mod addresses;
+mod access;
 mod api;
 mod apps;
 mod audit;

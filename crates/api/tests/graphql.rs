@@ -1,4 +1,5 @@
-//! GraphQL as flyctl speaks it: the documents in `documents/` are the ones it sends.
+//! GraphQL as flyctl speaks it: the documents in `documents/` are the ones it sends. Those that change
+//! something are named so.
 
 mod support;
 
@@ -9,10 +10,10 @@ use serde_json::{Value, json};
 use support::{Platform, config};
 
 /// Refused on purpose; see the tests that say why.
-const REFUSED: [&str; 3] = ["latest_image_details", "latest_image_tag", "volume"];
+const REFUSED: [&str; 4] = ["latest_image_details", "latest_image_tag", "peer", "volume"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_document_of_flyctl_is_answered() {
+async fn every_reading_document_of_flyctl_is_answered() {
     let platform = Platform::start().await;
     platform.create_app("web").await;
     platform.deploy("web", "fine").await;
@@ -22,7 +23,7 @@ async fn every_document_of_flyctl_is_answered() {
         "organizationId": "personal", "role": "", "limit": 25, "status": "complete",
         "imageRef": "example.com/app:1", "machineId": machine, "addOnType": "tigris",
     });
-    for (name, document) in documents() {
+    for (name, document) in documents().into_iter().filter(|(name, _)| !name.starts_with("change_")) {
         let answer = execute(&platform, &document, variables.clone()).await;
         if REFUSED.contains(&name.as_str()) {
             assert!(answer["errors"].is_array(), "{name}: {answer}");

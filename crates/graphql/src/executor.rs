@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use async_graphql::{EmptyMutation, EmptySubscription, Request, Schema, Variables};
+use async_graphql::{EmptySubscription, Request, Schema, Variables};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Code, Platform, Refusal, query::Queries};
+use crate::{Code, Platform, Refusal, mutation::Mutations, query::Queries};
 
 /// Fields inside fields. The deepest document of flyctl has 9.
 const MAX_DEPTH: usize = 14;
@@ -31,11 +31,11 @@ pub struct Document {
 
 /// Executes documents; cheap to share.
 #[derive(Clone)]
-pub struct Executor(Schema<Queries, EmptyMutation, EmptySubscription>);
+pub struct Executor(Schema<Queries, Mutations, EmptySubscription>);
 
 impl Default for Executor {
     fn default() -> Self {
-        let schema = Schema::build(Queries, EmptyMutation, EmptySubscription)
+        let schema = Schema::build(Queries, Mutations::default(), EmptySubscription)
             .limit_depth(MAX_DEPTH)
             .limit_complexity(MAX_COMPLEXITY)
             .limit_directives(MAX_DIRECTIVES);

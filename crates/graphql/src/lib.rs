@@ -9,6 +9,7 @@
 //! names.
 
 mod executor;
+mod mutation;
 pub mod platform;
 mod query;
 pub mod scalar;

@@ -1,6 +1,6 @@
 //! What the schema asks of the platform, by family. Answers hold only what the caller may see.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use async_graphql::{Context, Error, ErrorExtensionValues};
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use crate::types::{
     image::{Image, ImageVersion},
     machine::Machine,
     organization::Organization,
+    peer::Peer,
     region::Region,
     release::Release,
     secret::Secret,
@@ -49,6 +50,53 @@ pub trait Accounts: Send + Sync {
     async fn organization(&self, key: &str) -> Answer<Organization>;
 }
 
+/// Ways for people into an organization's private network and its machines.
+#[async_trait]
+pub trait Access: Send + Sync {
+    async fn peers(&self, organization: &Organization) -> Answer<Vec<Peer>>;
+    async fn add_peer(&self, organization: &Organization, new: NewPeer) -> Answer<(Peer, Gateway)>;
+    async fn remove_peer(&self, organization: &Organization, name: &str) -> Answer<()>;
+    /// Addresses of all peers in organizations of the caller.
+    async fn peer_addresses(&self) -> Answer<HashSet<String>>;
+    /// The public key that the organization's certificates are signed with, as OpenSSH writes it.
+    async fn certificate_authority(&self, organization: &Organization) -> Answer<String>;
+    async fn issue_certificate(
+        &self,
+        organization: &Organization,
+        new: NewCertificate,
+    ) -> Answer<IssuedCertificate>;
+}
+
+pub struct NewPeer {
+    pub name: String,
+    /// X25519, base64.
+    pub public_key: String,
+    /// Any when empty.
+    pub region: String,
+    /// Name of a network; the organization's own when empty.
+    pub network: String,
+}
+
+/// Where peers connect to.
+pub struct Gateway {
+    pub endpoint: String,
+    /// X25519, base64.
+    pub public_key: String,
+}
+
+pub struct NewCertificate {
+    pub principals: Vec<String>,
+    pub apps: Vec<String>,
+    pub public_key: Option<String>,
+    pub valid_hours: Option<i32>,
+}
+
+pub struct IssuedCertificate {
+    pub certificate: String,
+    /// The private key, when one was made.
+    pub key: Option<String>,
+}
+
 /// Apps, and what belongs to one.
 #[async_trait]
 pub trait Apps: Send + Sync {
@@ -62,6 +110,11 @@ pub trait Apps: Send + Sync {
     /// The configuration of the current release.
     async fn config(&self, app: &App) -> Answer<AppConfig>;
     async fn secrets(&self, app: &App) -> Answer<Vec<Secret>>;
+}
+
+/// Addresses of apps.
+#[async_trait]
+pub trait Addresses: Send + Sync {
     async fn addresses(&self, app: &App) -> Answer<Vec<IpAddress>>;
     /// The IPv4 address that the app shares with others, if it has one.
     async fn shared_address(&self, app: &App) -> Answer<Option<String>>;
@@ -85,9 +138,9 @@ pub trait Images: Send + Sync {
     async fn image_of_release(&self, app: &App, version: u64) -> Answer<ImageVersion>;
 }
 
-pub trait Platform: Accounts + Apps + Hosts + Images {}
+pub trait Platform: Access + Accounts + Addresses + Apps + Hosts + Images {}
 
-impl<T: Accounts + Apps + Hosts + Images> Platform for T {}
+impl<T: Access + Accounts + Addresses + Apps + Hosts + Images> Platform for T {}
 
 /// The platform that this document is executed against.
 pub(crate) fn platform<'a>(context: &Context<'a>) -> &'a dyn Platform {

@@ -27,10 +27,18 @@ pub const HOSTNAMES: &str = "hostnames/";
 pub const SECRET_KEYS: &str = "secret-keys/";
 pub const TOKENS: &str = "tokens/";
 pub const TOKEN_USES: &str = "token-uses/";
+pub const PEERS: &str = "wireguard-peers/";
+pub const SSH_AUTHORITIES: &str = "ssh-authorities/";
 pub const HOSTS: &str = "hosts/";
 
 /// Counts the networks given out; 0 is the platform's own.
 pub const NETWORK_COUNTER: &str = "counters/network";
+
+/// The key of the gateway that WireGuard peers connect to.
+pub const WIREGUARD_GATEWAY: &str = "wireguard-gateway";
+
+/// Counts the WireGuard peers ever made, for their addresses.
+pub const PEER_COUNTER: &str = "counters/wireguard-peer";
 
 /// Counts the apps ever made, for their numeric ids.
 pub const APP_COUNTER: &str = "counters/app";
@@ -152,6 +160,18 @@ pub fn token(hash: &str) -> String {
 
 pub fn token_use(id: Ulid) -> String {
     format!("{TOKEN_USES}{id}")
+}
+
+pub fn peers(org: &str) -> String {
+    format!("{PEERS}{org}/")
+}
+
+pub fn peer(org: &str, name: &str) -> String {
+    format!("{PEERS}{org}/{name}")
+}
+
+pub fn ssh_authority(org: &str) -> String {
+    format!("{SSH_AUTHORITIES}{org}")
 }
 
 pub fn host(id: &HostId) -> String {

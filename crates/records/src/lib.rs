@@ -21,6 +21,8 @@
 //! | `secret-keys/<app>` | [`SecretKeysRecord`] | with every key set |
 //! | `tokens/<sha256 of the token>` | [`TokenRecord`] | when it is revoked |
 //! | `token-uses/<id>` | [`TokenUse`] | at most once an hour |
+//! | `wireguard-peers/<org>/<name>` | [`PeerRecord`] | never |
+//! | `ssh-authorities/<org>`, `wireguard-gateway` | [`KeyPairRecord`] | never |
 //! | `hosts/<id>` | [`HostRecord`] | when a host comes up differently |
 //! | `counters/<name>` | a number | with each one taken |
 //!
@@ -34,7 +36,9 @@ mod certificate;
 mod deploy;
 mod host;
 pub mod key;
+mod key_pair;
 mod org;
+mod peer;
 mod record;
 mod release;
 mod secret;
@@ -49,7 +53,9 @@ pub use self::{
     certificate::{CertificateRecord, CustomCertificate, DnsFindings, HostnameRecord},
     deploy::{DeployLock, DeployOwner, DeployRecord, RolloutRecord, StepProgress},
     host::HostRecord,
+    key_pair::KeyPairRecord,
     org::{DEFAULT_NETWORK, MemberRecord, MemberRole, NetworkRecord, OrgRecord, PERSONAL_ORG},
+    peer::PeerRecord,
     record::{Corrupt, Record, Stored},
     release::{CarriedOutBy, ClientRollout, ClientStatus, ReleaseId, ReleaseReason, ReleaseRecord},
     secret::{SecretsRecord, StoredSecret},

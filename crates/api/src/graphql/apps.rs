@@ -7,7 +7,6 @@ use roost_graphql::{
     platform::Apps,
     scalar::{Iso8601DateTime, int},
     types::{
-        address::IpAddress,
         app::App,
         app_config::{AppConfig, Service, ServiceHandlerType, ServicePort, ServiceProtocolType},
         release::Release,
@@ -71,16 +70,6 @@ impl Apps for Session {
             created_at: Iso8601DateTime(secret.created_at),
         });
         Ok(secrets.collect())
-    }
-
-    async fn addresses(&self, app: &App) -> Answer<Vec<IpAddress>> {
-        let _ = app;
-        Ok(Vec::new())
-    }
-
-    async fn shared_address(&self, app: &App) -> Answer<Option<String>> {
-        let _ = app;
-        Ok(None)
     }
 }
 

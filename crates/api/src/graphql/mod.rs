@@ -4,7 +4,9 @@
 //! Clients of GraphQL expect status 200 whatever happens, and the error in the body: [`in_band`]
 //! sees to that, for whatever refuses a request before it is a document.
 
+mod access;
 mod accounts;
+mod addresses;
 mod apps;
 mod change;
 mod hosts;

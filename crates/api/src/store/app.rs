@@ -73,7 +73,7 @@ impl Store {
     }
 
     /// The network's id, and what must hold and be written for it to be so.
-    async fn network(&self, org: &str, name: &str) -> Result<(NetworkId, Vec<Compare>, Vec<Op>)> {
+    pub(super) async fn network(&self, org: &str, name: &str) -> Result<(NetworkId, Vec<Compare>, Vec<Op>)> {
         let key = key::network(org, name);
         if let Some(stored) = self.get::<NetworkRecord>(&key).await? {
             return Ok((stored.record.id, vec![], vec![]));

@@ -3,6 +3,7 @@
 mod app;
 mod deploy;
 mod org;
+mod peer;
 mod release;
 mod secret;
 mod user;

@@ -5,9 +5,11 @@ use async_graphql::{ComplexObject, Context, Enum, ID, Result, SimpleObject};
 use super::{
     add_on::{AddOn, AddOnType},
     app::App,
+    certificate::LoggedCertificate,
     page::{Connection, Page, page_length},
+    peer::Peer,
 };
-use crate::{platform::platform, scalar::BigInt};
+use crate::{Refusal, platform::platform, scalar::BigInt};
 
 #[derive(Debug, Clone, SimpleObject)]
 #[graphql(complex)]
@@ -91,5 +93,32 @@ impl Organization {
     ) -> Result<Connection<App>> {
         let apps = platform(context).apps(Some(self.id.as_str()), None).await?;
         Ok(Page { first, after }.of(apps, |app| app.name.clone()))
+    }
+
+    async fn wire_guard_peer(&self, context: &Context<'_>, name: String) -> Result<Peer> {
+        let peers = platform(context).peers(self).await?;
+        let missing = || Refusal::not_found(format!("there is no WireGuard peer \"{name}\""));
+        Ok(peers.into_iter().find(|peer| peer.name == name).ok_or_else(missing)?)
+    }
+
+    async fn wire_guard_peers(&self, context: &Context<'_>, first: Option<i32>) -> Result<Connection<Peer>> {
+        let _ = first;
+        Ok(platform(context).peers(self).await?.into())
+    }
+
+    /// The public key that signs its SSH certificates.
+    async fn ssh_certificate(&self, context: &Context<'_>) -> Result<Option<String>> {
+        Ok(Some(platform(context).certificate_authority(self).await?))
+    }
+
+    /// The key that signs certificates. What it signed is not kept: certificates end by themselves.
+    async fn logged_certificates(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+    ) -> Result<Option<Connection<LoggedCertificate>>> {
+        let _ = first;
+        let cert = platform(context).certificate_authority(self).await?;
+        Ok(Some(vec![LoggedCertificate { id: self.id.clone(), root: true, cert }].into()))
     }
 }

@@ -6,9 +6,11 @@ use super::{
     add_on::AddOn,
     address::{EgressIpAddress, IpAddress},
     app::App,
+    certificate::LoggedCertificate,
     issue::Issue,
     machine::{Machine, MachineIp},
     organization::Organization,
+    peer::Peer,
     release::{Release, ReleaseUnprocessed},
 };
 use crate::scalar::int;
@@ -27,11 +29,13 @@ pub const DEFAULT_PAGE: usize = 20;
 #[graphql(concrete(name = "EgressIPAddressConnection", params(EgressIpAddress)))]
 #[graphql(concrete(name = "IPAddressConnection", params(IpAddress)))]
 #[graphql(concrete(name = "IssueConnection", params(Issue)))]
+#[graphql(concrete(name = "LoggedCertificateConnection", params(LoggedCertificate)))]
 #[graphql(concrete(name = "MachineConnection", params(Machine)))]
 #[graphql(concrete(name = "MachineIPConnection", params(MachineIp)))]
 #[graphql(concrete(name = "OrganizationConnection", params(Organization)))]
 #[graphql(concrete(name = "ReleaseConnection", params(Release)))]
 #[graphql(concrete(name = "ReleaseUnprocessedConnection", params(ReleaseUnprocessed)))]
+#[graphql(concrete(name = "WireGuardPeerConnection", params(Peer)))]
 pub struct Connection<T: OutputType> {
     pub nodes: Vec<T>,
     pub page_info: PageInfo,

@@ -1,0 +1,12 @@
+//! Where a changing document begins. Each change takes one `input` and gives one payload, which carries
+//! the client's own id of the call back.
+
+mod apps;
+mod certificates;
+mod peers;
+
+use async_graphql::MergedObject;
+
+#[derive(Default, MergedObject)]
+#[graphql(name = "Mutations")]
+pub struct Mutations(apps::Changes, certificates::Changes, peers::Changes);
