@@ -11,11 +11,13 @@ use crate::types::{
     app_config::AppConfig,
     image::{Image, ImageVersion},
     machine::Machine,
+    member::{Invitation, Member},
     organization::Organization,
     peer::Peer,
     region::Region,
     release::Release,
     secret::Secret,
+    token::LimitedAccessToken,
     user::User,
     volume::Volume,
 };
@@ -48,6 +50,32 @@ pub trait Accounts: Send + Sync {
     async fn organizations(&self) -> Answer<Vec<Organization>>;
     /// By id, slug or raw slug, which are unique together.
     async fn organization(&self, key: &str) -> Answer<Organization>;
+    async fn members(&self, organization: &Organization) -> Answer<Vec<Member>>;
+    async fn create_organization(&self, name: &str) -> Answer<Organization>;
+    async fn delete_organization(&self, organization: &Organization) -> Answer<()>;
+    async fn invite(&self, organization: &Organization, email: &str) -> Answer<Invitation>;
+    /// The person who was removed, named by id or e-mail address.
+    async fn remove_member(&self, organization: &Organization, user: &str) -> Answer<User>;
+}
+
+/// API tokens.
+#[async_trait]
+pub trait Tokens: Send + Sync {
+    async fn tokens_of_organization(&self, organization: &Organization) -> Answer<Vec<LimitedAccessToken>>;
+    async fn tokens_of_app(&self, app: &App) -> Answer<Vec<LimitedAccessToken>>;
+    /// With the token itself, for the only time.
+    async fn create_token(&self, organization: &Organization, new: NewToken) -> Answer<LimitedAccessToken>;
+    async fn revoke_token(&self, id: &str) -> Answer<()>;
+    /// Ends the tokens that the caller showed.
+    async fn log_out(&self) -> Answer<()>;
+}
+
+pub struct NewToken {
+    pub name: String,
+    pub profile: String,
+    pub parameters: serde_json::Value,
+    /// A Go duration; the platform's own when empty.
+    pub expiry: String,
 }
 
 /// Ways for people into an organization's private network and its machines.
@@ -138,9 +166,9 @@ pub trait Images: Send + Sync {
     async fn image_of_release(&self, app: &App, version: u64) -> Answer<ImageVersion>;
 }
 
-pub trait Platform: Access + Accounts + Addresses + Apps + Hosts + Images {}
+pub trait Platform: Access + Accounts + Addresses + Apps + Hosts + Images + Tokens {}
 
-impl<T: Access + Accounts + Addresses + Apps + Hosts + Images> Platform for T {}
+impl<T: Access + Accounts + Addresses + Apps + Hosts + Images + Tokens> Platform for T {}
 
 /// The platform that this document is executed against.
 pub(crate) fn platform<'a>(context: &Context<'a>) -> &'a dyn Platform {

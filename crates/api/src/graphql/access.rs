@@ -11,16 +11,21 @@ use roost_graphql::{
 use roost_records::{DEFAULT_NETWORK, PeerRecord};
 
 use super::Session;
-use crate::access::{certificates, peers};
+use crate::{
+    access::{certificates, peers},
+    auth::OrgRight,
+};
 
 #[async_trait]
 impl Access for Session {
     async fn peers(&self, organization: &Organization) -> Answer<Vec<Peer>> {
+        self.check_organization(organization, OrgRight::Read)?;
         let peers = self.api.store.peers(&organization.slug).await?;
         Ok(peers.into_iter().map(shown).collect())
     }
 
     async fn add_peer(&self, organization: &Organization, new: NewPeer) -> Answer<(Peer, Gateway)> {
+        self.check_organization(organization, OrgRight::Write)?;
         let NewPeer { name, public_key, region, network } = new;
         let new = peers::NewPeer { name, public_key, region, network };
         let peer = peers::add(&self.api, &self.caller, &organization.slug, new).await?;
@@ -29,6 +34,7 @@ impl Access for Session {
     }
 
     async fn remove_peer(&self, organization: &Organization, name: &str) -> Answer<()> {
+        self.check_organization(organization, OrgRight::Write)?;
         Ok(peers::remove(&self.api, &organization.slug, name).await?)
     }
 
@@ -42,6 +48,7 @@ impl Access for Session {
     }
 
     async fn certificate_authority(&self, organization: &Organization) -> Answer<String> {
+        self.check_organization(organization, OrgRight::Read)?;
         Ok(certificates::authority(&self.api, &organization.slug).await?)
     }
 
@@ -50,6 +57,7 @@ impl Access for Session {
         organization: &Organization,
         new: NewCertificate,
     ) -> Answer<IssuedCertificate> {
+        self.check_organization(organization, OrgRight::Write)?;
         let NewCertificate { principals, apps, public_key, valid_hours } = new;
         let new = certificates::NewCertificate { principals, apps, public_key, valid_hours };
         let issued = certificates::issue(&self.api, &self.caller, &organization.slug, new).await?;

@@ -14,6 +14,7 @@ mod images;
 mod in_band;
 mod releases;
 mod session;
+mod tokens;
 
 use std::sync::Arc;
 

@@ -85,8 +85,9 @@ impl Store {
 
     /// Removes an org that is marked and has no apps.
     pub async fn remove_org(&self, slug: &str) -> Result<Revision> {
-        let records = [key::members(slug), key::networks(slug)].map(Op::delete_prefix);
-        let txn = Txn::always(records.into_iter().chain([Op::delete(key::org(slug))]));
+        let several = [key::members(slug), key::networks(slug), key::peers(slug)].map(Op::delete_prefix);
+        let single = [key::ssh_authority(slug), key::org(slug)].map(Op::delete);
+        let txn = Txn::always(several.into_iter().chain(single));
         Ok(self.txn(txn).await?.revision)
     }
 

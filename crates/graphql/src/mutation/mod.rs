@@ -3,10 +3,18 @@
 
 mod apps;
 mod certificates;
+mod organizations;
 mod peers;
+mod tokens;
 
 use async_graphql::MergedObject;
 
 #[derive(Default, MergedObject)]
 #[graphql(name = "Mutations")]
-pub struct Mutations(apps::Changes, certificates::Changes, peers::Changes);
+pub struct Mutations(
+    apps::Changes,
+    certificates::Changes,
+    organizations::Changes,
+    peers::Changes,
+    tokens::Changes,
+);

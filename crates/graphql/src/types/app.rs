@@ -13,6 +13,7 @@ use super::{
     page::{Connection, page_length},
     release::{Release, ReleaseUnprocessed},
     secret::Secret,
+    token::LimitedAccessToken,
 };
 use crate::{
     platform::platform,
@@ -160,6 +161,15 @@ impl App {
     async fn ip_addresses(&self, context: &Context<'_>, first: Option<i32>) -> Result<Connection<IpAddress>> {
         let _ = first;
         Ok(platform(context).addresses(self).await?.into())
+    }
+
+    async fn limited_access_tokens(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+    ) -> Result<Connection<LimitedAccessToken>> {
+        let _ = first;
+        Ok(platform(context).tokens_of_app(self).await?.into())
     }
 
     async fn shared_ip_address(&self, context: &Context<'_>) -> Result<Option<String>> {

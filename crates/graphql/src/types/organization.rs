@@ -6,8 +6,10 @@ use super::{
     add_on::{AddOn, AddOnType},
     app::App,
     certificate::LoggedCertificate,
+    member::Members,
     page::{Connection, Page, page_length},
     peer::Peer,
+    token::LimitedAccessToken,
 };
 use crate::{Refusal, platform::platform, scalar::BigInt};
 
@@ -93,6 +95,20 @@ impl Organization {
     ) -> Result<Connection<App>> {
         let apps = platform(context).apps(Some(self.id.as_str()), None).await?;
         Ok(Page { first, after }.of(apps, |app| app.name.clone()))
+    }
+
+    async fn members(&self, context: &Context<'_>, first: Option<i32>) -> Result<Members> {
+        let _ = first;
+        Ok(platform(context).members(self).await?.into())
+    }
+
+    async fn limited_access_tokens(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+    ) -> Result<Connection<LimitedAccessToken>> {
+        let _ = first;
+        Ok(platform(context).tokens_of_organization(self).await?.into())
     }
 
     async fn wire_guard_peer(&self, context: &Context<'_>, name: String) -> Result<Peer> {

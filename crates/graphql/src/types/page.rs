@@ -12,6 +12,7 @@ use super::{
     organization::Organization,
     peer::Peer,
     release::{Release, ReleaseUnprocessed},
+    token::LimitedAccessToken,
 };
 use crate::scalar::int;
 
@@ -29,6 +30,7 @@ pub const DEFAULT_PAGE: usize = 20;
 #[graphql(concrete(name = "EgressIPAddressConnection", params(EgressIpAddress)))]
 #[graphql(concrete(name = "IPAddressConnection", params(IpAddress)))]
 #[graphql(concrete(name = "IssueConnection", params(Issue)))]
+#[graphql(concrete(name = "LimitedAccessTokenConnection", params(LimitedAccessToken)))]
 #[graphql(concrete(name = "LoggedCertificateConnection", params(LoggedCertificate)))]
 #[graphql(concrete(name = "MachineConnection", params(Machine)))]
 #[graphql(concrete(name = "MachineIPConnection", params(MachineIp)))]
