@@ -28,12 +28,16 @@ pub enum ErrorCode {
     NotFound,
     AppNotFound,
     MachineNotFound,
+    VolumeNotFound,
+    SnapshotNotFound,
     ReleaseNotFound,
     NameTaken,
     /// The machine's or the app's state does not allow it.
     WrongState,
     DeployRunning,
     LeaseHeld,
+    /// A machine has the volume.
+    VolumeInUse,
     LeaseNotFound,
     VersionMismatch,
     /// What the caller said about the present version does not hold.
@@ -62,11 +66,17 @@ impl ErrorCode {
             Self::NotFound
             | Self::AppNotFound
             | Self::MachineNotFound
+            | Self::VolumeNotFound
+            | Self::SnapshotNotFound
             | Self::ReleaseNotFound
             | Self::LeaseNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
-            Self::NameTaken | Self::DeployRunning | Self::LeaseHeld | Self::VersionMismatch => 409,
+            Self::NameTaken
+            | Self::DeployRunning
+            | Self::LeaseHeld
+            | Self::VolumeInUse
+            | Self::VersionMismatch => 409,
             Self::WrongState | Self::PreconditionFailed => 412,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,

@@ -29,6 +29,15 @@
 //! | `PUT`, `PATCH …/machines/{id}/metadata` | [`UpdateMetadata`] | 204; 412 when the machine is at another version |
 //! | `GET`, `POST …/machines/{id}/metadata/{key}` | [`MetadataValue`] | [`MetadataValue`]; 204 |
 //! | `DELETE …/machines/{id}/metadata/{key}` | | 204 |
+//! | `GET …/volumes` | | `[`[`Volume`]`]` |
+//! | `POST …/volumes` | [`CreateVolume`] | [`Volume`] |
+//! | `GET …/volumes/{id}` | | [`Volume`] |
+//! | `PUT …/volumes/{id}` | [`UpdateVolume`] | [`Volume`] |
+//! | `PUT …/volumes/{id}/extend` | [`ExtendVolume`] | [`ExtendedVolume`] |
+//! | `DELETE …/volumes/{id}` | | [`Volume`]; its disk is kept for a while |
+//! | `GET …/volumes/{id}/snapshots` | | `[`[`VolumeSnapshot`]`]`, newest first |
+//! | `POST …/volumes/{id}/snapshots` | | [`VolumeSnapshot`], as soon as the wish is recorded |
+//! | `GET /v1/orgs/{org}/volumes?include_deleted=&region=&state=&updated_after=&cursor=&limit=` | | [`OrgVolumes`] |
 //! | `GET …/secrets` | | [`SecretList`] |
 //! | `POST …/secrets` | [`UpdateSecrets`] | [`SecretsUpdated`] |
 //! | `POST …/secrets/{name}` | [`SetSecret`] | 201 [`SecretSet`] |
@@ -72,6 +81,7 @@
 //! | `GET …/deploys` | | `[`[`Deploy`]`]`, newest first |
 //! | `GET …/deploys/{number}` | | [`Deploy`] |
 //! | `GET …/deploys/{number}/watch` | | [`DeployEvent`]s until the deploy has ended |
+//! | `POST …/volumes/{id}/undestroy` | | [`Volume`]: a destroyed one whose disk is kept |
 //! | `GET …/logs?tail=&follow=&machine=&after=` | | [`LogLine`]s, a JSON line each |
 //! | `GET /v1/user` | | [`User`]: whose token it is |
 //! | `GET /v1/users` | | `[`[`User`]`]` |
@@ -111,12 +121,13 @@ mod secret;
 mod secret_key;
 mod server;
 mod token;
+mod volume;
 
 pub use roost_host_api::{EXEC_PROTOCOL, ExecFrame, LogLine};
 
 pub use self::{
     address::*, app::*, audit::*, binary::*, certificate::*, deploy::*, error::*, lease::*, login::*,
-    machine::*, org::*, platform::*, release::*, secret::*, secret_key::*, server::*, token::*,
+    machine::*, org::*, platform::*, release::*, secret::*, secret_key::*, server::*, token::*, volume::*,
 };
 
 /// Carries the nonce of a machine's lease.

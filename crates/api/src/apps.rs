@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use axum::{Extension, Json, Router, extract::State, http::StatusCode, routing};
 use roost_api_types::{App, AppList, AppStatus, CreateApp, ErrorCode, Organization};
 use roost_host_api::{DestroyMachine, ErrorCode as HostCode, HostClient, Machine};
-use roost_model::{AppName, MachineState};
+use roost_model::{AppName, MachineState, VolumeState};
 use roost_records::{AppRecord, DEFAULT_NETWORK, OrgRecord, PERSONAL_ORG};
 use serde::Deserialize;
 
@@ -48,7 +48,7 @@ pub async fn create(
     let record = api.store.create_app(&name, &org.slug, &network, &body.app_role_id).await?;
     tracing::info!(app = %name, "app created");
     let about = audit::About { org: Some(org.slug.clone()), app: Some(name.to_string()), action: None };
-    Ok((StatusCode::CREATED, Extension(about), Json(shown(&api, &record, &org, 0))))
+    Ok((StatusCode::CREATED, Extension(about), Json(shown(&api, &record, &org, Counts::default()))))
 }
 
 #[derive(Deserialize)]
@@ -65,10 +65,13 @@ pub async fn list(
     Extension(caller): Extension<Caller>,
     Params(query): Params<ListQuery>,
 ) -> Result<Json<AppList>> {
-    let mut counts: HashMap<AppName, u64> = HashMap::new();
+    let mut counts: HashMap<AppName, Counts> = HashMap::new();
     for host in api.hosts.all() {
         for machine in host.machines(None).await?.iter().filter(|m| !m.state.is_gone()) {
-            *counts.entry(machine.app.clone()).or_default() += 1;
+            counts.entry(machine.app.clone()).or_default().machines += 1;
+        }
+        for volume in host.volumes(None).await?.iter().filter(|v| v.state != VolumeState::PendingDestroy) {
+            counts.entry(volume.app.clone()).or_default().volumes += 1;
         }
     }
     let mut apps = Vec::new();
@@ -90,8 +93,12 @@ pub async fn list(
 pub async fn get(State(api): State<Arc<Api>>, AppPath(record): AppPath) -> Result<Json<App>> {
     let org = api.store.org(&record.org).await?;
     let machines = api.hosts.host().machines(Some(&record.name)).await?;
-    let count = machines.iter().filter(|m| !m.state.is_gone()).count();
-    Ok(Json(shown(&api, &record, &org, count as u64)))
+    let volumes = api.hosts.host().volumes(Some(&record.name)).await?;
+    let counts = Counts {
+        machines: machines.iter().filter(|m| !m.state.is_gone()).count() as u64,
+        volumes: volumes.iter().filter(|v| v.state != VolumeState::PendingDestroy).count() as u64,
+    };
+    Ok(Json(shown(&api, &record, &org, counts)))
 }
 
 /// Destroys the app's machines and forgets the app. Repeatable; what a crash leaves is finished
@@ -124,6 +131,7 @@ async fn delete_marked(api: &Api, app: &AppName) -> Result<()> {
         for machine in host.machines(Some(app)).await? {
             destroy(host, &machine).await?;
         }
+        host.forget_volumes(app).await?;
     }
     api.store.remove_app(app).await
 }
@@ -143,7 +151,14 @@ async fn destroy(host: &HostClient, machine: &Machine) -> Result<()> {
     }
 }
 
-fn shown(api: &Api, app: &AppRecord, org: &OrgRecord, machine_count: u64) -> App {
+/// What an app has on the hosts.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    machines: u64,
+    volumes: u64,
+}
+
+fn shown(api: &Api, app: &AppRecord, org: &OrgRecord, counts: Counts) -> App {
     App {
         id: id_of(app),
         internal_numeric_id: app.number,
@@ -156,11 +171,11 @@ fn shown(api: &Api, app: &AppRecord, org: &OrgRecord, machine_count: u64) -> App
         network: app.network_name.clone(),
         network_cidr: format!("{}/48", app.network.prefix()),
         status: match status_of(app) {
-            AppStatus::Deployed if machine_count == 0 => AppStatus::Suspended,
+            AppStatus::Deployed if counts.machines == 0 => AppStatus::Suspended,
             status => status,
         },
-        machine_count,
-        volume_count: 0,
+        machine_count: counts.machines,
+        volume_count: counts.volumes,
         current_release: app.current_release,
         url: api.config.url_of(&app.name),
         cname_target: format!("{}.{}", app.name, api.config.base_domain),

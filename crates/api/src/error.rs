@@ -97,6 +97,9 @@ impl From<HostError> for ApiError {
         let code = match error.code() {
             Some(HostCode::InvalidRequest) => ErrorCode::InvalidRequest,
             Some(HostCode::MachineNotFound) => ErrorCode::MachineNotFound,
+            Some(HostCode::VolumeNotFound) => ErrorCode::VolumeNotFound,
+            Some(HostCode::SnapshotNotFound) => ErrorCode::SnapshotNotFound,
+            Some(HostCode::VolumeInUse) => ErrorCode::VolumeInUse,
             Some(HostCode::NameTaken) => ErrorCode::NameTaken,
             Some(HostCode::WrongState) => ErrorCode::WrongState,
             Some(HostCode::LeaseHeld) => ErrorCode::LeaseHeld,

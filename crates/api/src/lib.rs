@@ -42,6 +42,7 @@ mod status;
 mod store;
 mod tokens;
 mod ui_ex;
+mod volumes;
 
 pub use self::{
     api::{Api, ApiParts, OpenError},

@@ -239,6 +239,12 @@ fn strategy(config: &AppConfig, asked: Option<&str>) -> Result<(String, Vec<Stri
             ApiError::invalid(format!("unknown strategy \"{name}\": use rolling or immediate"))
         })?,
     };
+    if matches!(strategy, StrategyName::Canary | StrategyName::Bluegreen) && !config.mounts.is_empty() {
+        return Err(ApiError::invalid(format!(
+            "strategy \"{}\" makes a second machine beside the old one, which can not have its volume too: use rolling or immediate",
+            strategy.as_str()
+        )));
+    }
     let warnings = match strategy {
         StrategyName::Rolling | StrategyName::Immediate => vec![],
         other => vec![format!("strategy \"{}\" is carried out as rolling", other.as_str())],

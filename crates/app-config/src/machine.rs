@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use roost_model::volume::DEFAULT_VOLUME_GB;
 use roost_model::{
     GoDuration, Guest, ImageRef, InvalidGuest, MachineConfig,
     machine::{File, Init, Mount as MachineMount, Restart, StopConfig, metadata},
 };
 use serde_json::{Map, Value, json};
 
-use crate::{AppConfig, section::FileSection};
+use crate::{
+    AppConfig,
+    section::{FileSection, Mount},
+};
 
 mod service;
 mod words;
@@ -50,6 +54,11 @@ impl AppConfig {
             return vec![group(DEFAULT_GROUP, None)];
         }
         self.processes.iter().map(|(name, command)| group(name, Some(command))).collect()
+    }
+
+    /// The volume of each machine of a group.
+    pub fn mount(&self, group: &str) -> Option<&Mount> {
+        self.mounts.iter().find(|mount| includes(&mount.processes, group))
     }
 
     /// The size of a group's machines: the `[[vm]]` that names the group, else the one that names
@@ -112,12 +121,14 @@ impl AppConfig {
     /// Volumes are named here; which one a machine gets is chosen when it is made.
     fn machine_mounts(&self, group: &str) -> Vec<MachineMount> {
         let mine = self.mounts.iter().filter(|mount| includes(&mount.processes, group));
-        mine.map(|mount| {
-            let mut extra = Map::from_iter([("name".to_owned(), json!(mount.source))]);
-            if let Some(size) = mount.initial_size {
-                extra.insert("size_gb".to_owned(), json!(size.0));
-            }
-            MachineMount { volume: String::new(), path: mount.destination.clone(), extra }
+        mine.map(|mount| MachineMount {
+            path: mount.destination.clone(),
+            name: Some(mount.source.clone()),
+            size_gb: Some(mount.initial_size.map_or(DEFAULT_VOLUME_GB, |size| size.0)),
+            extend_threshold_percent: mount.auto_extend_size_threshold,
+            add_size_gb: mount.auto_extend_size_increment.map(|size| size.0),
+            size_gb_limit: mount.auto_extend_size_limit.map(|size| size.0),
+            ..MachineMount::default()
         })
         .collect()
     }

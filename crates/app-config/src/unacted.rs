@@ -45,7 +45,6 @@ impl AppConfig {
         for (n, section) in self.vm.iter().enumerate() {
             vm(&mut found, &format!("vm[{n}]"), section);
         }
-        found.note(!self.mounts.is_empty(), "mounts");
         found.note(!self.metrics.is_empty(), "metrics");
         found.note(!self.statics.is_empty(), "statics");
         experimental(&mut found, &self.experimental);

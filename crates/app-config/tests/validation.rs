@@ -87,6 +87,14 @@ fn each_part_is_checked() {
         ("[mounts]\nsource = \"d\"\ndestination = \"/\"", "mounts[0].destination"),
         ("[mounts]\nsource = \"d\"\ndestination = \"/a/../b\"", "mounts[0].destination"),
         ("[mounts]\nsource = \"d\"\ndestination = \"/d\"\ninitial_size = 501", "mounts[0].initial_size"),
+        (
+            "[mounts]\nsource = \"d\"\ndestination = \"/d\"\nauto_extend_size_threshold = 80",
+            "mounts[0].auto_extend_size_threshold",
+        ),
+        (
+            "[deploy]\nstrategy = \"bluegreen\"\n[mounts]\nsource = \"d\"\ndestination = \"/d\"",
+            "deploy.strategy",
+        ),
         ("[[files]]\nguest_path = \"/a\"", "files[0]"),
         ("[[files]]\nguest_path = \"a\"\nsecret_name = \"S\"", "files[0].guest_path"),
         ("[[files]]\nguest_path = \"/a\"\nraw_value = \"?\"", "files[0].raw_value"),

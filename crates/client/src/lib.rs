@@ -13,6 +13,7 @@ mod releases;
 mod secrets;
 mod server;
 mod transport;
+mod volumes;
 
 pub use error::ClientError;
 pub use exec::{ExecReceiver, ExecSender, ExecStream};

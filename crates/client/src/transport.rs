@@ -59,6 +59,19 @@ impl ApiClient {
         self.answer(self.request(Method::POST, path).json(body).timeout(CALL_TIMEOUT)).await
     }
 
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, ClientError> {
+        let mut request = self.request(method, path).timeout(CALL_TIMEOUT);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.answer(request).await
+    }
+
     /// A call whose answer says nothing but that it was done.
     pub(crate) async fn done(
         &self,

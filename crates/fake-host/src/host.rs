@@ -12,7 +12,7 @@ use roost_model::{MachineId, MachineState, Region};
 use tempfile::TempDir;
 use tokio::{net::UnixListener, task::AbortHandle};
 
-use crate::{FakeMachine, api, machines::Shared};
+use crate::{FakeMachine, api, machines::Shared, volumes};
 
 /// A running fake host; it stops when dropped.
 pub struct FakeHost {
@@ -30,7 +30,7 @@ impl FakeHost {
         let listener = UnixListener::bind(folder.path().join("host.sock")).expect("a unix socket");
         let key = SecretKey::generate(&mut OsRng);
         let shared = Arc::new(Shared::new(info(&key)));
-        let router = api::router(shared.clone());
+        let router = api::router(shared.clone()).merge(volumes::router(shared.info.clone()));
         let server = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
         Self { shared, key, folder, server }
     }

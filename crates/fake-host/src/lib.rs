@@ -23,6 +23,7 @@ mod machine;
 mod machines;
 mod plan;
 mod server;
+mod volumes;
 
 pub use host::FakeHost;
 pub use machine::FakeMachine;

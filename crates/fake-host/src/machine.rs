@@ -109,6 +109,7 @@ impl FakeMachine {
             skip_launch: true,
             cordoned: false,
             lease_ttl_secs: None,
+            volume_keep: Default::default(),
             source: "test".to_owned(),
         }
     }

@@ -9,7 +9,9 @@ mod host;
 pub mod channel;
 pub mod frame;
 pub mod message;
+mod volume;
 
 #[cfg(feature = "host")]
 pub use host::*;
 pub use message::*;
+pub use volume::*;

@@ -7,6 +7,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::{VolumeAction, VolumeAnswer};
+
 /// Version of these messages; a host refuses a guest that speaks another.
 pub const PROTOCOL: u32 = 1;
 
@@ -158,6 +160,13 @@ pub enum HostMessage {
     ListProcesses {
         id: u32,
     },
+    /// Answered by `Volume` with the same `id`.
+    Volume {
+        id: u32,
+        /// Of the volume's disk.
+        serial: String,
+        action: VolumeAction,
+    },
     /// Flush file systems; answered by `Synced`.
     Sync {
         id: u32,
@@ -229,6 +238,10 @@ pub enum GuestMessage {
     Processes {
         id: u32,
         processes: Vec<ProcessInfo>,
+    },
+    Volume {
+        id: u32,
+        answer: VolumeAnswer,
     },
     Synced {
         id: u32,

@@ -17,6 +17,10 @@ pub struct ErrorBody {
 pub enum ErrorCode {
     InvalidRequest,
     MachineNotFound,
+    VolumeNotFound,
+    SnapshotNotFound,
+    /// A machine has the volume.
+    VolumeInUse,
     NameTaken,
     /// The machine's state does not allow it.
     WrongState,
@@ -36,9 +40,13 @@ impl ErrorCode {
     pub fn status(self) -> u16 {
         match self {
             Self::InvalidRequest => 400,
-            Self::MachineNotFound | Self::LeaseNotFound | Self::ReservationNotFound => 404,
+            Self::MachineNotFound
+            | Self::VolumeNotFound
+            | Self::SnapshotNotFound
+            | Self::LeaseNotFound
+            | Self::ReservationNotFound => 404,
             Self::Timeout => 408,
-            Self::NameTaken | Self::LeaseHeld | Self::VersionMismatch => 409,
+            Self::NameTaken | Self::LeaseHeld | Self::VersionMismatch | Self::VolumeInUse => 409,
             Self::WrongState => 412,
             Self::ImageUnavailable => 422,
             Self::GuestUnavailable | Self::NoCapacity => 503,

@@ -28,6 +28,16 @@
 //! | `DELETE /v1/machines/{id}/lease?nonce=` | | |
 //! | `GET /v1/logs?…` ([`LogQuery`]) | | [`LogLine`]s, a JSON line each |
 //! | `GET /v1/watch` | | [`WatchEvent`]s, a JSON line each |
+//! | `POST /v1/volumes` | [`CreateVolume`] | [`Volume`]; the same call again gives the same volume |
+//! | `GET /v1/volumes?app=` | | `[`[`Volume`]`]` |
+//! | `DELETE /v1/volumes?app=` | | ; nothing of the app's can be had back |
+//! | `GET /v1/volumes/{id}` | | [`Volume`] |
+//! | `PUT /v1/volumes/{id}` | [`VolumeKeep`] | [`Volume`] |
+//! | `POST /v1/volumes/{id}/extend` | [`ExtendVolume`] | [`ExtendedVolume`] |
+//! | `DELETE /v1/volumes/{id}?…` ([`DestroyVolume`]) | | [`Volume`]; its disk is kept for a while |
+//! | `POST /v1/volumes/{id}/undestroy` | | [`Volume`] |
+//! | `GET /v1/volumes/{id}/snapshots` | | `[`[`Snapshot`]`]`, newest first |
+//! | `POST /v1/volumes/{id}/snapshots` | | [`Snapshot`], as soon as the wish is recorded |
 //! | `POST /v1/images/collect` | [`CollectImages`] | [`Collected`] |
 //!
 //! Errors: status 4xx or 5xx with an [`ErrorBody`].
@@ -35,11 +45,13 @@
 pub mod client;
 mod error;
 mod types;
+mod volume;
 mod wait;
 
 pub use client::{HostClient, HostError};
 pub use error::*;
 pub use types::*;
+pub use volume::*;
 pub use wait::{Reached, Wait, WaitQuery, states};
 
 /// Name of the protocol that `exec-stream` upgrades to.

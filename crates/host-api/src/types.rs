@@ -77,6 +77,9 @@ pub struct CreateMachine {
     /// Make it cordoned.
     pub cordoned: bool,
     pub lease_ttl_secs: Option<u32>,
+    /// For volumes that are made along with the machine.
+    #[serde(default)]
+    pub volume_keep: crate::VolumeKeep,
     pub source: String,
 }
 

@@ -45,6 +45,21 @@ pub struct HostSettings {
     pub logs_mib_per_app: u64,
     /// How long a destroyed machine can still be asked about, in seconds.
     pub keep_destroyed_secs: u64,
+    /// Most volumes, destroyed ones that are kept included.
+    pub max_volumes: u32,
+    /// Largest volume, in GB.
+    pub max_volume_gb: u32,
+    /// Volumes take room as they fill. All together are promised at most so many times what the disk has.
+    pub volume_overcommit: u32,
+    /// Room on the disk that new volumes and snapshots leave for what is there, in MiB.
+    pub volume_reserve_mib: u64,
+    /// How long the disk of a destroyed volume is kept, in seconds.
+    pub keep_volumes_secs: u64,
+    /// Time between the snapshots that are taken by themselves, in seconds.
+    pub snapshot_interval_secs: u64,
+    /// The data folder is on an encrypted device: volumes are then shown as encrypted. Nothing here
+    /// encrypts them.
+    pub volumes_encrypted: bool,
 }
 
 impl Default for HostSettings {
@@ -59,6 +74,13 @@ impl Default for HostSettings {
             suspended_disk_mib: 32_768,
             logs_mib_per_app: 16,
             keep_destroyed_secs: 3600,
+            max_volumes: 4096,
+            max_volume_gb: 500,
+            volume_overcommit: 4,
+            volume_reserve_mib: 1024,
+            keep_volumes_secs: 24 * 3600,
+            snapshot_interval_secs: 24 * 3600,
+            volumes_encrypted: false,
         }
     }
 }
@@ -66,6 +88,10 @@ impl Default for HostSettings {
 impl HostSettings {
     pub fn keep_destroyed(&self) -> Duration {
         Duration::from_secs(self.keep_destroyed_secs)
+    }
+
+    pub fn keep_volumes(&self) -> Duration {
+        Duration::from_secs(self.keep_volumes_secs)
     }
 }
 
@@ -80,6 +106,15 @@ impl HostConfig {
 
     pub fn machines(&self) -> PathBuf {
         self.dir.join("machines")
+    }
+
+    pub fn volumes(&self) -> PathBuf {
+        self.dir.join("volumes")
+    }
+
+    /// Snapshots of volumes: lists of contents, and the chunks that these share.
+    pub fn snapshots(&self) -> PathBuf {
+        self.dir.join("snapshots")
     }
 
     pub fn logs(&self) -> PathBuf {

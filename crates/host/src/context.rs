@@ -22,6 +22,7 @@ use crate::{
     secrets::SealingKey,
     step::Step,
     store::{Store, StoreError},
+    volumes::Volumes,
 };
 
 pub struct Context {
@@ -34,6 +35,7 @@ pub struct Context {
     pub scratch: Scratch,
     pub shelf: Shelf,
     pub sealing_key: SealingKey,
+    pub volumes: Arc<Volumes>,
     sessions: AtomicU64,
 }
 
@@ -44,15 +46,28 @@ pub struct Shared {
     pub scratch: Scratch,
     pub shelf: Shelf,
     pub sealing_key: SealingKey,
+    pub volumes: Arc<Volumes>,
 }
 
 impl Context {
     pub fn new(config: HostConfig, parts: Parts, shared: Shared) -> Arc<Self> {
-        let Shared { store, logs, ledger, scratch, shelf, sealing_key } = shared;
+        let Shared { store, logs, ledger, scratch, shelf, sealing_key, volumes } = shared;
         // Sessions with a guest must differ from those of an earlier process with the same guest.
         let sessions = AtomicU64::new(rand::random::<u64>() >> 1);
         let hub = Hub::new();
-        Arc::new(Self { config, parts, store, logs, hub, ledger, scratch, shelf, sealing_key, sessions })
+        Arc::new(Self {
+            config,
+            parts,
+            store,
+            logs,
+            hub,
+            ledger,
+            scratch,
+            shelf,
+            sealing_key,
+            volumes,
+            sessions,
+        })
     }
 
     /// The number of a new session with a guest; none before it had it.

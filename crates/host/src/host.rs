@@ -36,6 +36,7 @@ use crate::{
     seams::Parts,
     secrets::SealingKey,
     store::{NewMachine, Store, StoreError},
+    volumes::{self, Taker, Volumes},
 };
 
 /// A reservation is for the moments between asking and creating.
@@ -65,7 +66,21 @@ pub enum OpenError {
 pub struct Host {
     ctx: Arc<Context>,
     owners: Arc<Mutex<HashMap<MachineId, Handle>>>,
-    _janitor: Arc<Job<()>>,
+    /// None in the copies that these tasks have themselves.
+    tasks: Option<Arc<Tasks>>,
+}
+
+/// What goes on by itself, until the last handle is gone.
+struct Tasks {
+    volumes: Arc<Volumes>,
+    _janitor: Job<()>,
+    _sweep: Job<()>,
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.volumes.end_work();
+    }
 }
 
 impl Host {
@@ -83,10 +98,20 @@ impl Host {
         let shared = open_shared(&config)?;
         let ctx = Context::new(config, parts, shared);
         let records = ctx.store.machines().await?;
+        ctx.volumes.prepare(&recovery::present(&records)).await?;
         recovery::prepare(&ctx, &records).await?;
         let owners = Arc::new(Mutex::new(recovery::spawn_owners(&ctx, records)));
         let janitor = Job::spawn(janitor::run(ctx.clone(), owners.clone()));
-        Ok(Self { ctx, owners, _janitor: Arc::new(janitor) })
+        let mut host = Self { ctx, owners, tasks: None };
+        let sweep = Job::spawn(volumes::sweep(host.clone()));
+        let volumes = host.ctx.volumes.clone();
+        host.tasks = Some(Arc::new(Tasks { volumes, _janitor: janitor, _sweep: sweep }));
+        Ok(host)
+    }
+
+    /// A copy that does not keep the host's tasks going.
+    pub(crate) fn without_tasks(&self) -> Self {
+        Self { tasks: None, ..self.clone() }
     }
 
     pub(crate) fn ctx(&self) -> &Arc<Context> {
@@ -129,7 +154,7 @@ impl Host {
     }
 
     /// Records a new machine and starts it. The same id again gives the machine that is there.
-    pub async fn create(&self, create: CreateMachine) -> Result<Arc<Machine>, ErrorBody> {
+    pub async fn create(&self, mut create: CreateMachine) -> Result<Arc<Machine>, ErrorBody> {
         let guest = check_create(&create)?;
         if let Some(existing) = self.existing(&create)? {
             return Ok(existing);
@@ -139,6 +164,8 @@ impl Host {
             false => Some(self.ctx.ledger.claim(&create.id, &guest, create.reservation)?),
         };
         let (id, app, name) = (create.id.clone(), create.app.clone(), create.name.clone());
+        let taker = Taker { machine: &id, app: &app, keep: create.volume_keep };
+        self.ctx.volumes.assign(taker, &mut create.spec.config.mounts).await?;
         let maker = self.ctx.maker();
         let build = move |place| new_record(create, place, maker);
         let slots = place::slots(&self.ctx.config);
@@ -147,6 +174,7 @@ impl Host {
             // A call at the same moment came first.
             NewMachine::Exists => self.machine(&id),
             NewMachine::NameTaken { by } => {
+                self.ctx.volumes.release(&id, &[]).await?;
                 let text =
                     format!("app {app} has a machine called {name} already: {by}; choose another name");
                 Err(refuse(ErrorCode::NameTaken, text))
@@ -258,8 +286,10 @@ fn open_shared(config: &HostConfig) -> Result<Shared, OpenError> {
     let capacity = roost_vmm::Capacity::probe(&config.dir).map_err(io("measuring the host"))?;
     let memory_mib = capacity.memory_mib.saturating_sub(settings.memory_reserve_mib);
     let logs = Logs::open(config.logs(), config.region.clone(), settings.logs_mib_per_app << 20);
+    let store = Store::open(&config.database())?;
     Ok(Shared {
-        store: Store::open(&config.database())?,
+        volumes: Volumes::open(config, store.clone()).map_err(io("opening the volumes"))?,
+        store,
         logs: logs.map_err(io("opening the logs"))?,
         ledger: Ledger::new(capacity.cpus, memory_mib, settings.shared_cpus_per_core),
         scratch: Scratch::open(&config.scratch_templates(), settings.rootfs_mib)?,

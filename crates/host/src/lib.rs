@@ -6,7 +6,7 @@
 //!  http ───► Host ──► owner of a machine ──► boot ──► images, scratch, network, vmm, guest
 //!               │        │        │
 //!               │      store     hub ───► reads, wait, watch
-//!               └── capacity, logs, recovery
+//!               └── capacity, logs, recovery, volumes
 //! ```
 //!
 //! Responsible for: what runs here, from the recorded wish to the last cleaned-up file; its logs,
@@ -42,6 +42,7 @@ mod secrets;
 mod signal;
 mod step;
 mod store;
+mod volumes;
 
 pub use capacity::NoCapacity;
 pub use config::{HostConfig, HostSettings};

@@ -144,4 +144,8 @@ impl Vm for roost_vmm::Vm {
     async fn go_on(&self) -> Result<(), VmmError> {
         self.go_on().await
     }
+
+    async fn resize_disk(&self, serial: &str, bytes: u64) -> Result<(), VmmError> {
+        self.resize_disk(serial, bytes).await
+    }
 }

@@ -28,6 +28,12 @@ pub async fn prepare(ctx: &Arc<Context>, records: &[Record]) -> Result<(), NetEr
     Ok(())
 }
 
+/// The machines that are not gone for good.
+pub fn present(records: &[Record]) -> HashSet<MachineId> {
+    let present = records.iter().filter(|record| record.state != MachineState::Destroyed);
+    present.map(|record| record.id.clone()).collect()
+}
+
 /// An owner for each machine that is not gone for good.
 pub fn spawn_owners(ctx: &Arc<Context>, records: Vec<Record>) -> HashMap<MachineId, Handle> {
     let present = records.into_iter().filter(|record| record.state != MachineState::Destroyed);

@@ -3,7 +3,7 @@
 use roost_host_api::{CreateMachine, ErrorBody, ErrorCode, MachineSpec};
 use roost_model::{Guest, MachineConfig};
 
-use crate::{context::refuse, signal};
+use crate::{context::refuse, signal, volumes::check_mounts};
 
 /// Longest name of a machine: it is a DNS label in places.
 const MAX_NAME: usize = 63;
@@ -31,11 +31,7 @@ fn check_config(config: &MachineConfig) -> Result<(), ErrorBody> {
     if let Some(name) = config.stop_config.as_ref().and_then(|stop| stop.signal.as_deref()) {
         signal::number(name).map_err(|e| invalid(e.to_string()))?;
     }
-    if let Some(mount) = config.mounts.first() {
-        let text =
-            format!("the machine mounts the volume \"{}\", and this host has no volumes", mount.volume);
-        return Err(invalid(text));
-    }
+    check_mounts(config)?;
     if config.processes.len() > MAX_PROCESSES {
         return Err(invalid(format!("a machine has at most {MAX_PROCESSES} processes")));
     }

@@ -88,4 +88,7 @@ pub trait Vm: Send + Sync {
 
     /// Lets the guest run. Fine if it runs.
     async fn go_on(&self) -> Result<(), VmmError>;
+
+    /// Tells the guest that a disk, whose file was made larger, has so many bytes.
+    async fn resize_disk(&self, serial: &str, bytes: u64) -> Result<(), VmmError>;
 }

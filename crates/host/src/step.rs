@@ -1,4 +1,4 @@
-//! The steps by which a machine is made, changed and removed.
+//! The steps by which machines and volumes are made, changed and removed.
 //!
 //! Each is recorded in the host's database before it acts, and each can be repeated: a host that
 //! died in any of them goes on from there. Tests visit every one through [`CRASH_VARIABLE`].
@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr, sync::OnceLock};
 /// Test hook: a host whose environment names a step here aborts right after recording that step.
 pub const CRASH_VARIABLE: &str = "ROOST_CRASH_AT";
 
-/// The table of names; the order is that of a machine's life.
+/// The table of names; the order is that of a machine's life, then of a volume's.
 macro_rules! steps {
     ($($(#[$doc:meta])* $step:ident = $name:literal,)*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +37,8 @@ steps! {
     EnsureImage = "ensure-image",
     /// A fresh scratch disk in place of whatever was there.
     MakeScratch = "make-scratch",
+    /// The machine's volumes are there, and nothing else reads or writes them.
+    AttachVolumes = "attach-volumes",
     /// Tap, routes and rules.
     AttachNetwork = "attach-network",
     /// Jail and VMM process.
@@ -83,6 +85,28 @@ steps! {
     Destroy = "destroy",
     /// The machine's folder is gone and its addresses are free.
     Destroyed = "destroyed",
+    /// A volume is in the database; nothing else of it exists.
+    CreateVolume = "create-volume",
+    /// Its disk is formatted, or filled.
+    MakeVolume = "make-volume",
+    /// The volume can be used.
+    VolumeReady = "volume-ready",
+    /// A machine has the volume now, or no longer.
+    AssignVolume = "assign-volume",
+    /// A larger size is recorded; disk and file system follow.
+    ExtendVolume = "extend-volume",
+    /// A snapshot is in the database.
+    CreateSnapshot = "create-snapshot",
+    /// The volume's contents go into the chunk store.
+    TakeSnapshot = "take-snapshot",
+    /// The snapshot can be restored.
+    SnapshotReady = "snapshot-ready",
+    /// The snapshot's list of contents is removed, then its record.
+    RemoveSnapshot = "remove-snapshot",
+    /// A volume was destroyed; its disk is still there.
+    RetireVolume = "retire-volume",
+    /// The disk is removed, then the record.
+    RemoveVolume = "remove-volume",
 }
 
 impl Step {

@@ -60,7 +60,7 @@ async fn what_can_not_be_had_is_refused_at_once() {
     assert_eq!(code(host.client.create(&odd).await), ErrorCode::InvalidRequest);
     let mut mounts = create(&["serve"]);
     mounts.spec.config.mounts =
-        vec![Mount { volume: "vol_1".into(), path: "/data".into(), extra: Default::default() }];
+        vec![Mount { volume: "vol_1".into(), path: "/data".into(), ..Mount::default() }];
     assert_eq!(code(host.client.create(&mounts).await), ErrorCode::InvalidRequest);
     let mut signal = create(&["serve"]);
     signal.spec.config.stop_config = Some(StopConfig { signal: Some("SIGNOPE".into()), timeout: None });

@@ -78,6 +78,19 @@ text_id!(
     check_machine_id
 );
 text_id!(
+    /// Id of a volume: `vol_` and 16 lower-case letters and digits. Also the serial of its disk in the
+    /// guest, which is why it has no more than 20 characters.
+    VolumeId,
+    "volume id",
+    check_volume_id
+);
+text_id!(
+    /// Id of a snapshot of a volume: `vs_` and 16 lower-case letters and digits.
+    SnapshotId,
+    "snapshot id",
+    check_snapshot_id
+);
+text_id!(
     /// Id of a host: a DNS label.
     HostId,
     "host id",
@@ -97,6 +110,31 @@ impl MachineId {
         rand::rng().fill_bytes(&mut bytes);
         Self(bytes.iter().map(|b| format!("{b:02x}")).collect())
     }
+}
+
+impl VolumeId {
+    /// A new random id.
+    pub fn generate() -> Self {
+        Self(format!("vol_{}", random_word()))
+    }
+}
+
+impl SnapshotId {
+    /// A new random id.
+    pub fn generate() -> Self {
+        Self(format!("vs_{}", random_word()))
+    }
+}
+
+/// Characters of a volume's or a snapshot's id after its prefix: 80 random bits.
+const WORD: usize = 16;
+
+fn random_word() -> String {
+    // As many as a byte can name evenly.
+    const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut bytes = [0u8; WORD];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes.iter().map(|b| char::from(LETTERS[usize::from(b % 32)])).collect()
 }
 
 /// Id of one configuration version of a machine (a ULID; later versions sort later).
@@ -146,6 +184,20 @@ fn check_dns_label(s: &str) -> Result<(), &'static str> {
 fn check_machine_id(s: &str) -> Result<(), &'static str> {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     if s.len() == 14 && s.bytes().all(hex) { Ok(()) } else { Err("it must be 14 lower-case hex digits") }
+}
+
+fn check_volume_id(s: &str) -> Result<(), &'static str> {
+    let fine = s.strip_prefix("vol_").is_some_and(is_word);
+    if fine { Ok(()) } else { Err("it must be vol_ and 16 lower-case letters or digits") }
+}
+
+fn check_snapshot_id(s: &str) -> Result<(), &'static str> {
+    let fine = s.strip_prefix("vs_").is_some_and(is_word);
+    if fine { Ok(()) } else { Err("it must be vs_ and 16 lower-case letters or digits") }
+}
+
+fn is_word(s: &str) -> bool {
+    s.len() == WORD && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 fn check_region(s: &str) -> Result<(), &'static str> {

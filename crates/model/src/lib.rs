@@ -12,13 +12,15 @@ pub mod image_ref;
 pub mod machine;
 pub mod service;
 pub mod state;
+pub mod volume;
 
 pub use addr::{MachineAddress, NetworkId};
 pub use duration::GoDuration;
 pub use event::{ExitEvent, MachineEvent};
 pub use guest::{CpuKind, Guest, InvalidGuest};
-pub use id::{AppName, HostId, InstanceId, InvalidId, MachineId, Region};
+pub use id::{AppName, HostId, InstanceId, InvalidId, MachineId, Region, SnapshotId, VolumeId};
 pub use image_ref::{ImageRef, InvalidImageRef};
 pub use machine::MachineConfig;
 pub use service::{Service, ServiceCheck};
 pub use state::MachineState;
+pub use volume::{SnapshotState, VolumeName, VolumeState};

@@ -66,10 +66,29 @@ pub struct Init {
 }
 
 /// A volume in the guest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Mount {
+    /// Id of the volume; empty: any volume of the app with this `name` that no machine has.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub volume: String,
+    /// Absolute, in the guest.
+    #[serde(default)]
     pub path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Size of the volume that is made when there is none of this name to take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_gb: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted: Option<bool>,
+    /// Percent of use at which the volume is made larger by `add_size_gb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extend_threshold_percent: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add_size_gb: Option<u32>,
+    /// Never larger than this by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_gb_limit: Option<u32>,
     #[serde(flatten)]
     pub extra: Extra,
 }

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     apps, audit, auth, completions, deploy, doctor, env, launch, logs, machine, orgs, releases, rollback,
-    scale, secrets, server, status, tokens,
+    scale, secrets, server, status, tokens, volumes,
 };
 
 #[derive(Debug, Parser)]
@@ -89,6 +89,9 @@ pub enum Command {
     /// List and operate machines
     #[command(visible_aliases = ["machines", "m"])]
     Machine(machine::Args),
+    /// Manage an app's volumes and their snapshots
+    #[command(visible_aliases = ["volume", "vol"])]
+    Volumes(volumes::Args),
     /// Manage an app's secrets
     #[command(visible_alias = "secret")]
     Secrets(secrets::Args),

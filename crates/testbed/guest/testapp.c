@@ -6,6 +6,9 @@
 // GET /exit?CODE   answers, then exits
 // GET /log?N       writes N numbered lines to stdout, answers
 // GET /fill?MB     writes MB megabytes to /data.bin, answers with the result
+// GET /append?TEXT adds a line to /data/lines and flushes it, answers
+// GET /lines       the lines
+// GET /scribble    from now on writes to /data/scribble without end, answers
 // POST /echo       the request's body
 //
 // With arguments it serves nothing: `say TEXT` prints the text, `exit CODE` exits.
@@ -112,8 +115,45 @@ static int state(int fd, const char *path, const char *query) {
   return answer(fd, "404 Not Found", "no such path\n", 13);
 }
 
+static int append(int fd, const char *text) {
+  int out = open("/data/lines", O_WRONLY | O_CREAT | O_APPEND, 0644);
+  if (out < 0) return answer_text(fd, "failed: %s\n", strerror(errno));
+  dprintf(out, "%s\n", text);
+  int flushed = fsync(out);
+  close(out);
+  return answer_text(fd, flushed ? "failed: %s\n" : "ok\n", strerror(errno));
+}
+
+static int lines(int fd) {
+  static char text[1 << 16];
+  int in = open("/data/lines", O_RDONLY);
+  ssize_t n = in < 0 ? 0 : read(in, text, sizeof text);
+  if (in >= 0) close(in);
+  return answer(fd, "200 OK", text, n < 0 ? 0 : (size_t)n);
+}
+
+static void *scribble(void *unused) {
+  (void)unused;
+  static char block[8192];
+  char name[64];
+  for (unsigned n = 0;; n++) {
+    snprintf(name, sizeof name, "/data/scribble-%u", n % 64);
+    int out = open(name, O_WRONLY | O_CREAT | (n % 128 < 64 ? O_TRUNC : O_APPEND), 0644);
+    memset(block, (int)(n % 255) + 1, sizeof block);
+    if (out < 0 || write(out, block, sizeof block) < 0) usleep(1000);
+    if (out >= 0) close(out);
+    if (n % 50 == 0) unlink(name);
+  }
+}
+
 static int handle(int fd, const char *path, const char *query, const char *body, size_t len) {
   long number = query ? atol(query) : 0;
+  if (!strcmp(path, "/append")) return append(fd, query ? query : "");
+  if (!strcmp(path, "/lines")) return lines(fd);
+  if (!strcmp(path, "/scribble")) {
+    pthread_t writer;
+    return answer_text(fd, pthread_create(&writer, NULL, scribble, NULL) ? "failed\n" : "ok\n");
+  }
   if (!strcmp(path, "/")) {
     struct utsname system;
     uname(&system);

@@ -72,6 +72,8 @@ pub(crate) enum Request {
     /// Take it from there.
     Load(PathBuf, Reply<()>),
     GoOn(Reply<()>),
+    /// The file of the disk with this serial has so many bytes now.
+    ResizeDisk(String, u64, Reply<()>),
 }
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, VmmError>>;
@@ -208,6 +210,11 @@ impl Vm {
     /// Lets a paused guest run. Fine if it runs.
     pub async fn go_on(&self) -> Result<(), VmmError> {
         self.ask(Request::GoOn).await
+    }
+
+    /// Tells the guest that a disk, whose file was made larger, has so many bytes.
+    pub async fn resize_disk(&self, serial: &str, bytes: u64) -> Result<(), VmmError> {
+        self.ask(|reply| Request::ResizeDisk(serial.to_owned(), bytes, reply)).await
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, VmmError> {

@@ -17,6 +17,7 @@ use super::{
     crash::CrashPoint,
     desired::{config_of, desired, observe},
     run,
+    volumes::check_volumes,
 };
 use crate::{
     api::Api,
@@ -98,8 +99,10 @@ async fn prepare(api: &Api, name: &AppName, intent: &Intent) -> Result<Prepared>
             (api.store.release(name, current).await?, DeployKind::Scale, false, Vec::new())
         }
     };
+    let config = config_of(&release)?;
+    check_volumes(api, name, &config).await?;
     let observed = observe(api, name).await?;
-    let desired = desired(&release, &config_of(&release)?, &observed, &app.record.counts, ha);
+    let desired = desired(&release, &config, &observed, &app.record.counts, ha);
     let plan = plan(&desired, &observed, MachineId::generate);
     let deploy = DeployRecord {
         app: name.clone(),

@@ -36,7 +36,8 @@ pub fn release_of(machine: &Machine) -> Option<u64> {
     machine.config.metadata.get(metadata::RELEASE_VERSION)?.parse().ok()
 }
 
-fn is_managed(machine: &Machine) -> bool {
+/// Made by a release.
+pub fn is_managed(machine: &Machine) -> bool {
     machine.config.metadata.get(metadata::PLATFORM_VERSION).is_some_and(|version| version == MANAGED)
 }
 

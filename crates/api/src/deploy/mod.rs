@@ -30,6 +30,7 @@ mod owner;
 mod run;
 mod running;
 mod step;
+mod volumes;
 mod work;
 
 pub use self::{

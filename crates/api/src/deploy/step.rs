@@ -81,6 +81,7 @@ async fn create(
         skip_launch: launch == Launch::Keep,
         cordoned,
         lease_ttl_secs: None,
+        volume_keep: work.volume_keep(group),
         source: SOURCE.to_owned(),
     };
     let created = work.call(|| work.host.create(&request)).await;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use roost_app_config::{AppConfig, ReleaseMeta};
-use roost_host_api::{HostClient, HostError, HostInfo, MachineSpec};
+use roost_host_api::{HostClient, HostError, HostInfo, MachineSpec, VolumeKeep};
 use roost_records::{AppRecord, ReleaseRecord};
 
 use super::{desired::config_of, journal::Journal};
@@ -66,6 +66,15 @@ impl Work {
             image: self.release.image.clone(),
             sealed_secrets: self.sealed_secrets.clone(),
             secrets_version: self.release.secrets_version,
+        }
+    }
+
+    /// How the snapshots of volumes are kept that are made along with a machine of the group.
+    pub fn volume_keep(&self, group: &str) -> VolumeKeep {
+        let mount = self.config.mount(group);
+        VolumeKeep {
+            snapshot_retention_days: mount.and_then(|mount| mount.snapshot_retention),
+            scheduled_snapshots: mount.and_then(|mount| mount.scheduled_snapshots),
         }
     }
 

@@ -135,7 +135,8 @@ impl MachinePath {
     }
 }
 
-async fn param(parts: &mut Parts, api: &Arc<Api>, name: &str) -> Result<String> {
+/// A variable of the path.
+pub async fn param(parts: &mut Parts, api: &Arc<Api>, name: &str) -> Result<String> {
     let params = RawPathParams::from_request_parts(parts, api).await;
     let params = params.map_err(|e| ApiError::invalid(e.to_string()))?;
     let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());

@@ -6,7 +6,7 @@ mod request_id;
 mod router;
 
 pub use self::{
-    extract::{AppPath, Body, MachinePath, Params},
+    extract::{AppPath, Body, MachinePath, Params, param},
     ndjson::json_lines,
     router::router,
 };

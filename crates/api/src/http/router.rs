@@ -14,7 +14,7 @@ use crate::{
     certificates, deploys,
     error::ApiError,
     graphql, images, login, logs, machines, orgs, platform, refused, releases, secret_keys, secrets, status,
-    tokens, ui_ex,
+    tokens, ui_ex, volumes,
 };
 
 pub fn router(api: Arc<Api>) -> Router {
@@ -64,6 +64,7 @@ fn with_token() -> Router<Arc<Api>> {
         .merge(status::routes())
         .merge(tokens::routes())
         .merge(ui_ex::routes())
+        .merge(volumes::routes())
 }
 
 async fn no_such_call(uri: axum::http::Uri) -> ApiError {

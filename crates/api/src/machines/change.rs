@@ -52,6 +52,7 @@ pub async fn create(
             skip_launch: input.skip_launch,
             cordoned: input.skip_service_registration,
             lease_ttl_secs: input.lease_ttl,
+            volume_keep: Default::default(),
             source: "user".to_owned(),
             app: app.name,
         })

@@ -1,7 +1,7 @@
 //! Process groups: their names, their commands, and that whoever names one names one that exists.
 
 use super::Problems;
-use crate::{AppConfig, machine::split_words, read::nearest};
+use crate::{AppConfig, machine::split_words, read::nearest, section::StrategyName};
 
 /// A group's name becomes part of names and metadata.
 const MAX_NAME: usize = 63;
@@ -22,6 +22,7 @@ pub(super) fn validate(config: &AppConfig, problems: &mut Problems) {
     }
     mentions(config, problems);
     mount_per_group(config, problems);
+    strategy_with_mounts(config, problems);
 }
 
 /// Every list of `processes` names groups that there are.
@@ -64,6 +65,22 @@ fn must_name_groups(config: &AppConfig, problems: &mut Problems) {
     }
     for (n, _) in config.services.iter().enumerate().filter(|(_, s)| s.processes.is_empty()) {
         problems.add_with_help(format!("services[{n}]"), message, help);
+    }
+}
+
+/// A second machine would need the volume that the first one has.
+fn strategy_with_mounts(config: &AppConfig, problems: &mut Problems) {
+    let beside = [StrategyName::Canary, StrategyName::Bluegreen];
+    let Some(strategy) = config.deploy.strategy.filter(|strategy| beside.contains(strategy)) else { return };
+    if !config.mounts.is_empty() {
+        problems.add_with_help(
+            "deploy.strategy",
+            format!(
+                "\"{}\" makes a second machine beside the old one, which can not have its volume too",
+                strategy.as_str()
+            ),
+            "use \"rolling\" or \"immediate\": machines with volumes are updated where they are",
+        );
     }
 }
 

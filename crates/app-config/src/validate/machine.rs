@@ -97,6 +97,12 @@ fn mount_section(at: &str, mount: &Mount, problems: &mut Problems) {
     if !absolute(&mount.destination) || mount.destination.trim_end_matches('/').is_empty() {
         problems.add(format!("{at}.destination"), "it must be an absolute path other than /");
     }
+    if mount.auto_extend_size_threshold.is_some() && mount.auto_extend_size_increment.is_none() {
+        problems.add(
+            format!("{at}.auto_extend_size_threshold"),
+            "say by how much the volume grows: auto_extend_size_increment",
+        );
+    }
     let mut range = |key: &str, value: Option<u32>, low: u32, high: u32, unit: &str| {
         if value.is_some_and(|value| !(low..=high).contains(&value)) {
             problems.add(format!("{at}.{key}"), format!("it must be from {low} to {high} {unit}"));

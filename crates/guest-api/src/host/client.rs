@@ -15,8 +15,8 @@ use super::{
     exec::ExecSession,
 };
 use crate::{
-    ExecRequest, ExitReport, HostMessage, Listener, LogRecord, Phase, ProcessInfo, RunConfig,
-    channel::MAX_TO_GUEST, frame,
+    ExecRequest, ExitReport, HostMessage, Listener, LogRecord, Phase, ProcessInfo, RunConfig, VolumeAction,
+    VolumeAnswer, VolumeMeasure, channel::MAX_TO_GUEST, frame,
 };
 
 /// How long a guest may take for an answer that costs it a look into /proc.
@@ -128,6 +128,43 @@ impl GuestClient {
     pub async fn sync(&self) -> Result<(), GuestError> {
         match self.ask(SYNC_TIMEOUT, |id| HostMessage::Sync { id }).await? {
             Answer::Synced => Ok(()),
+            _ => Err(GuestError::Closed),
+        }
+    }
+
+    /// Writes what is to be on a volume's disk and holds all further writes, for `timeout` at most.
+    pub async fn freeze_volume(&self, serial: &str, timeout: Duration) -> Result<(), GuestError> {
+        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        self.ask_volume(serial, SYNC_TIMEOUT, VolumeAction::Freeze { timeout_ms }).await.map(drop)
+    }
+
+    /// Lets writes go on. An error means that they may not have been held until now.
+    pub async fn thaw_volume(&self, serial: &str) -> Result<(), GuestError> {
+        self.ask_volume(serial, LISTING_TIMEOUT, VolumeAction::Thaw).await.map(drop)
+    }
+
+    /// Makes a volume's file system as large as its disk, which has `bytes`.
+    pub async fn grow_volume(&self, serial: &str, bytes: u64) -> Result<(), GuestError> {
+        self.ask_volume(serial, SYNC_TIMEOUT, VolumeAction::Grow { bytes }).await.map(drop)
+    }
+
+    pub async fn measure_volume(&self, serial: &str) -> Result<VolumeMeasure, GuestError> {
+        match self.ask_volume(serial, LISTING_TIMEOUT, VolumeAction::Measure).await? {
+            VolumeAnswer::Measured(measure) => Ok(measure),
+            _ => Err(GuestError::Closed),
+        }
+    }
+
+    async fn ask_volume(
+        &self,
+        serial: &str,
+        timeout: Duration,
+        action: VolumeAction,
+    ) -> Result<VolumeAnswer, GuestError> {
+        let serial = serial.to_owned();
+        match self.ask(timeout, |id| HostMessage::Volume { id, serial, action }).await? {
+            Answer::Volume(VolumeAnswer::Failed { reason }) => Err(GuestError::Refused { reason }),
+            Answer::Volume(answer) => Ok(answer),
             _ => Err(GuestError::Closed),
         }
     }

@@ -15,7 +15,7 @@ use super::{
     exec::{ExecEvent, ExecSession},
 };
 use crate::{
-    GuestMessage, Listener, ProcessInfo,
+    GuestMessage, Listener, ProcessInfo, VolumeAnswer,
     channel::{CHUNK_OVERHEAD, EXEC_WINDOW, LOG_WINDOW},
 };
 
@@ -33,6 +33,7 @@ const MAX_WAITING: usize = 128;
 pub enum Answer {
     Listeners(Vec<Listener>),
     Processes(Vec<ProcessInfo>),
+    Volume(VolumeAnswer),
     Synced,
 }
 
@@ -148,6 +149,7 @@ impl Delivery {
             }
             GuestMessage::Listeners { id, listeners } => self.answer(id, Answer::Listeners(listeners)),
             GuestMessage::Processes { id, processes } => self.answer(id, Answer::Processes(processes)),
+            GuestMessage::Volume { id, answer } => self.answer(id, Answer::Volume(answer)),
             GuestMessage::Synced { id } => self.answer(id, Answer::Synced),
         }
     }

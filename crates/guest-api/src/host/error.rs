@@ -16,6 +16,8 @@ pub enum GuestError {
     Message(FrameError),
     #[error("too many requests to this guest are under way ({limit})")]
     Busy { limit: usize },
+    #[error("the guest could not: {reason}")]
+    Refused { reason: String },
 }
 
 impl GuestError {

@@ -8,6 +8,7 @@ mod connection;
 mod error;
 mod exec;
 mod lines;
+mod volumes;
 
 use std::{path::Path, time::Duration};
 

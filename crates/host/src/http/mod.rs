@@ -8,6 +8,7 @@ mod exec;
 mod guest;
 mod machines;
 mod streams;
+mod volumes;
 mod wait;
 
 use axum::{
@@ -64,6 +65,11 @@ fn router(host: Host, shutdown: CancellationToken) -> Router {
         .route("/v1/machines/{id}/exec-stream", get(exec::stream))
         .route("/v1/machines/{id}/listeners", get(guest::listeners))
         .route("/v1/machines/{id}/ps", get(guest::processes))
+        .route("/v1/volumes", post(volumes::create).get(volumes::list).delete(volumes::forget))
+        .route("/v1/volumes/{id}", get(volumes::get).put(volumes::update).delete(volumes::destroy))
+        .route("/v1/volumes/{id}/extend", post(volumes::extend))
+        .route("/v1/volumes/{id}/undestroy", post(volumes::undestroy))
+        .route("/v1/volumes/{id}/snapshots", get(volumes::snapshots).post(volumes::snapshot))
         .route("/v1/logs", get(streams::logs))
         .route("/v1/watch", get(streams::watch))
         .route("/v1/images/collect", post(collect_images))

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{activity::Running, establish::establish};
 use crate::{
-    context::Context, place, record::Record, run_config::RunConfigError, scratch::ScratchError, seams::Vm,
+    context::Context, place, record::Record, run_config::RunConfigError, scratch::ScratchError,
     secrets::NotOpened, step::Step,
 };
 
@@ -31,6 +31,8 @@ pub enum BootError {
     Setup(String),
     #[error(transparent)]
     Scratch(#[from] ScratchError),
+    #[error("the volume can not be used: {0}")]
+    Volume(roost_host_api::ErrorBody),
     #[error("the network could not be set up: {}", chain(.0))]
     Network(#[from] NetError),
     #[error("the VMM could not be started: {}", chain(.0))]
@@ -57,7 +59,7 @@ impl BootError {
         match self {
             Self::Image(error) => !error.is_disk_full(),
             Self::Size(_) | Self::Config(_) | Self::Secrets(_) | Self::Setup(_) => true,
-            Self::Scratch(_) | Self::Network(_) | Self::Vmm(_) => false,
+            Self::Scratch(_) | Self::Volume(_) | Self::Network(_) | Self::Vmm(_) => false,
             Self::Overdue { .. }
             | Self::VmEnded { .. }
             | Self::NotResumed(_)
@@ -79,6 +81,9 @@ pub async fn boot(
     let image_disk = image.unwrap_or(Err(BootError::Cancelled))?;
     step(&ctx, &record, &cancel, Step::MakeScratch).await?;
     make_scratch(&ctx, &record).await?;
+    step(&ctx, &record, &cancel, Step::AttachVolumes).await?;
+    let disks = cancel.run_until_cancelled(disks(&ctx, &record, image_disk)).await;
+    let disks = disks.unwrap_or(Err(BootError::Cancelled))?;
     step(&ctx, &record, &cancel, Step::AttachNetwork).await?;
     let (net, kind) = (place::net(&ctx.config, &record), ctx.parts.vmm.link_kind());
     let link = ctx.parts.network.attach(&net, kind).await?;
@@ -86,10 +91,12 @@ pub async fn boot(
     let deadline = Instant::now() + ctx.config.vmm.boot_timeout();
     // The guest needs its link long after its VMM has begun. Both are waited for, whatever becomes of one:
     // nothing may still be made while the release that follows takes it away.
-    let (opened, vm) =
-        tokio::join!(ctx.parts.network.open_link(&net), spawn(&ctx, &record, &guest, image_disk, link));
+    let spec = vm_spec(&ctx, &record, &guest, disks, link);
+    let (opened, vm) = tokio::join!(ctx.parts.network.open_link(&net), ctx.parts.vmm.spawn(&spec));
     opened?;
     let vm = vm?;
+    // The VMM has its own copy of the link.
+    drop(spec);
     establish(ctx, record, vm, deadline, cancel).await
 }
 
@@ -139,27 +146,29 @@ async fn make_scratch(ctx: &Context, record: &Record) -> Result<(), BootError> {
     Ok(made.await.map_err(|e| BootError::Panicked(e.to_string()))??)
 }
 
-async fn spawn(
+/// The machine's disks, once its volumes are there; it has no others from here on.
+pub async fn disks(
     ctx: &Context,
     record: &Record,
-    guest: &Guest,
     image_disk: std::path::PathBuf,
-    link: Link,
-) -> Result<Arc<dyn Vm>, BootError> {
-    let spec = vm_spec(ctx, record, guest, image_disk, link);
-    Ok(ctx.parts.vmm.spawn(&spec).await?)
+) -> Result<Vec<Disk>, BootError> {
+    let scratch = place::scratch(&ctx.config, &record.id);
+    let mut disks = vec![
+        Disk { path: image_disk, read_only: true, serial: serial::IMAGE.to_owned() },
+        Disk { path: scratch, read_only: false, serial: serial::SCRATCH.to_owned() },
+    ];
+    let mounts = &record.spec.config.mounts;
+    ctx.retry(&record.id, || ctx.volumes.release(&record.id, mounts)).await;
+    for mount in mounts {
+        let id = ctx.volumes.ready_for(&record.id, mount).await.map_err(BootError::Volume)?;
+        disks.push(Disk { path: ctx.volumes.disk_path(&id), read_only: false, serial: id.to_string() });
+    }
+    Ok(disks)
 }
 
 /// The machine as its VMM has to know it, at a boot as at a resume.
-pub fn vm_spec(
-    ctx: &Context,
-    record: &Record,
-    guest: &Guest,
-    image_disk: std::path::PathBuf,
-    link: Link,
-) -> VmSpec {
+pub fn vm_spec(ctx: &Context, record: &Record, guest: &Guest, disks: Vec<Disk>, link: Link) -> VmSpec {
     let mac = place::net(&ctx.config, record).mac();
-    let scratch = place::scratch(&ctx.config, &record.id);
     VmSpec {
         machine: record.id.clone(),
         jail: ctx.jail(record, guest),
@@ -167,10 +176,7 @@ pub fn vm_spec(
         memory_mib: guest.memory_mb,
         boot: ctx.parts.boot.clone(),
         kernel_args: guest.kernel_args.clone(),
-        disks: vec![
-            Disk { path: image_disk, read_only: true, serial: serial::IMAGE.to_owned() },
-            Disk { path: scratch, read_only: false, serial: serial::SCRATCH.to_owned() },
-        ],
+        disks,
         nic: Some(Nic { mac, link }),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use roost_host_api::{
-    Cause, DestroyMachine, ErrorBody, ErrorCode, Machine, SetMetadata, StopMachine, UpdateMachine,
+    Cause, DestroyMachine, ErrorBody, ErrorCode, Machine, SetMetadata, StopMachine, UpdateMachine, VolumeKeep,
 };
 use roost_model::{InstanceId, MachineState};
 
@@ -19,11 +19,12 @@ use crate::{
     record::{LeaseRecord, Record, Then},
     request,
     step::Step,
+    volumes::Taker,
 };
 
 impl Owner {
     /// A new version takes the place of the old one, which is stopped as its own configuration says.
-    pub(super) async fn update(&mut self, update: UpdateMachine) -> Result<Arc<Machine>, ErrorBody> {
+    pub(super) async fn update(&mut self, mut update: UpdateMachine) -> Result<Arc<Machine>, ErrorBody> {
         self.check_lease(update.lease_nonce.as_deref())?;
         self.check_update(&update)?;
         let then = if update.skip_launch { Then::Stay } else { Then::Start };
@@ -35,6 +36,9 @@ impl Owner {
             Then::Start => Some(self.ctx.ledger.claim(&self.record.id, &guest, None)?),
             _ => None,
         };
+        let (machine, app) = (&self.record.id, &self.record.app);
+        let taker = Taker { machine, app, keep: VolumeKeep::default() };
+        self.ctx.volumes.assign(taker, &mut update.spec.config.mounts).await?;
         let lease = take_lease(&self.record, &update);
         let UpdateMachine { spec, source, .. } = update;
         let before = self.record.clone();

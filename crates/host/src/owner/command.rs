@@ -11,7 +11,7 @@ use roost_model::MachineId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Owner;
-use crate::context::refuse;
+use crate::{context::refuse, seams::Vm};
 
 pub type Reply<T> = oneshot::Sender<Result<T, ErrorBody>>;
 type Shown = Arc<Machine>;
@@ -32,6 +32,8 @@ pub enum Command {
     ReleaseLease(String, Reply<()>),
     /// The connection to the machine's guest.
     Guest(Reply<GuestClient>),
+    /// The VMM that runs, and the connection to its guest.
+    Running(Reply<(Arc<dyn Vm>, GuestClient)>),
 }
 
 /// A cheap handle; the owner ends with the last of them.
@@ -71,13 +73,15 @@ impl Owner {
             Command::TakeLease(request, reply) => answer(reply, self.take_lease(request).await),
             Command::Lease(reply) => answer(reply, self.lease()),
             Command::ReleaseLease(nonce, reply) => answer(reply, self.release_lease(&nonce).await),
-            Command::Guest(reply) => answer(reply, self.guest()),
+            Command::Guest(reply) => answer(reply, self.guest().map(|(_, client)| client)),
+            Command::Running(reply) => answer(reply, self.guest()),
         }
     }
 
-    fn guest(&self) -> Result<GuestClient, ErrorBody> {
-        let client = self.activity.running().and_then(|running| running.line.client());
-        client.ok_or_else(|| {
+    fn guest(&self) -> Result<(Arc<dyn Vm>, GuestClient), ErrorBody> {
+        let running = self.activity.running();
+        let guest = running.and_then(|running| Some((running.vm.clone(), running.line.client()?)));
+        guest.ok_or_else(|| {
             let (id, state) = (&self.record.id, self.record.state);
             let text = format!("machine {id} is {state}: nothing in it answers; start it first");
             refuse(ErrorCode::GuestUnavailable, text)

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Owner,
     activity::{Activity, Boot, Running},
-    boot::{BootError, chain, ensure_image, step, vm_spec},
+    boot::{BootError, chain, disks, ensure_image, step, vm_spec},
     establish::establish,
     suspend::drop_memory,
 };
@@ -30,11 +30,13 @@ async fn resume(ctx: Arc<Context>, record: Record, cancel: CancellationToken) ->
     let whole = find_memory(&ctx, &record).map_err(BootError::NotResumed)?;
     let image = cancel.run_until_cancelled(ensure_image(&ctx, &record)).await;
     let image_disk = image.unwrap_or(Err(BootError::Cancelled))?;
+    let disks = cancel.run_until_cancelled(disks(&ctx, &record, image_disk)).await;
+    let disks = disks.unwrap_or(Err(BootError::Cancelled))?;
     step(&ctx, &record, &cancel, Step::AttachNetwork).await?;
     let (net, kind) = (place::net(&ctx.config, &record), ctx.parts.vmm.link_kind());
     let link = ctx.parts.network.attach(&net, kind).await?;
     step(&ctx, &record, &cancel, Step::RestoreMemory).await?;
-    let spec = vm_spec(&ctx, &record, &guest, image_disk, link);
+    let spec = vm_spec(&ctx, &record, &guest, disks, link);
     // Both are waited for, as at a boot.
     let (opened, restored) =
         tokio::join!(ctx.parts.network.open_link(&net), ctx.parts.vmm.restore(&spec, &whole));

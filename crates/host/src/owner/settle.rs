@@ -207,6 +207,7 @@ impl Owner {
         self.record.add_event("destroy", "host", None);
         let (ctx, record) = (&self.ctx, &self.record);
         ctx.retry(&record.id, || ctx.store.bury(record)).await;
+        ctx.retry(&record.id, || ctx.volumes.release(&record.id, &[])).await;
         self.show();
         self.say("Machine destroyed").await;
     }

@@ -13,6 +13,7 @@
 mod machines;
 mod schema;
 mod versions;
+mod volumes;
 
 use std::{path::Path, time::Duration};
 

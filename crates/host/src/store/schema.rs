@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// One entry takes the schema from its index to the next version. Never edited, only added to.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE machines (
         id       TEXT PRIMARY KEY,
@@ -29,6 +29,10 @@ const MIGRATIONS: [&str; 2] = [
         config      TEXT NOT NULL,
         PRIMARY KEY (machine, instance_id)
     ) STRICT;
+",
+    "
+    CREATE TABLE volumes (id TEXT PRIMARY KEY, step TEXT NOT NULL, record TEXT NOT NULL) STRICT;
+    CREATE TABLE snapshots (id TEXT PRIMARY KEY, step TEXT NOT NULL, record TEXT NOT NULL) STRICT;
 ",
 ];
 

@@ -10,6 +10,7 @@
 
 use roost_guest_api::{
     ExitReport, GuestMessage, HostMessage, Listener, LogRecord, LogStream, PROTOCOL, Phase, RunConfig,
+    VolumeAction, VolumeAnswer, VolumeMeasure,
     channel::{MAX_TO_GUEST, MAX_TO_HOST},
     frame::{self, Decoder},
 };
@@ -24,6 +25,8 @@ use tokio::{
 pub enum Control {
     Print(String),
     Exit(i32),
+    /// Its volume is so full from now on, in percent.
+    Fill(u64),
     /// The connection breaks; the guest lives on.
     Disconnect,
     Pause,
@@ -40,11 +43,23 @@ pub struct Memory {
     unacked: Vec<LogRecord>,
     exit: Option<ExitReport>,
     config: Option<RunConfig>,
+    volume_bytes: u64,
+    full_percent: u64,
+    frozen: bool,
 }
 
 impl Memory {
     pub fn of_a_boot() -> Self {
-        Self { phase: Phase::Unconfigured, seq: 0, unacked: Vec::new(), exit: None, config: None }
+        Self {
+            phase: Phase::Unconfigured,
+            seq: 0,
+            unacked: Vec::new(),
+            exit: None,
+            config: None,
+            volume_bytes: 1 << 30,
+            full_percent: 1,
+            frozen: false,
+        }
     }
 }
 
@@ -75,6 +90,7 @@ pub async fn run(
                 match order {
                     Control::Print(line) => guest.print(line).await,
                     Control::Exit(code) => guest.end(code, false).await,
+                    Control::Fill(percent) => guest.memory.full_percent = percent,
                     Control::Disconnect => guest.connection = None,
                     Control::Pause => guest.paused = true,
                     Control::GoOn => guest.paused = false,
@@ -134,6 +150,10 @@ impl Guest {
                 };
                 self.say(GuestMessage::Listeners { id, listeners: vec![listener] }).await;
             }
+            HostMessage::Volume { id, action, .. } => {
+                let answer = self.volume(action);
+                self.say(GuestMessage::Volume { id, answer }).await;
+            }
             HostMessage::Exec { exec, request } => {
                 self.say(GuestMessage::ExecStarted { exec, pid: 9 }).await;
                 if request.argv == ["cat"] {
@@ -153,6 +173,25 @@ impl Guest {
             _ => {}
         }
         false
+    }
+
+    fn volume(&mut self, action: VolumeAction) -> VolumeAnswer {
+        match action {
+            VolumeAction::Freeze { .. } => self.memory.frozen = true,
+            VolumeAction::Thaw if !std::mem::take(&mut self.memory.frozen) => {
+                return VolumeAnswer::Failed { reason: "nothing is held".into() };
+            }
+            VolumeAction::Thaw => {}
+            VolumeAction::Grow { bytes } => self.memory.volume_bytes = bytes,
+            VolumeAction::Measure => {
+                let blocks = self.memory.volume_bytes / 4096;
+                let blocks_free = blocks * (100 - self.memory.full_percent) / 100;
+                let measure =
+                    VolumeMeasure { block_size: 4096, blocks, blocks_free, blocks_avail: blocks_free };
+                return VolumeAnswer::Measured(measure);
+            }
+        }
+        VolumeAnswer::Done
     }
 
     async fn greet(&mut self, session: u64, acked_log: u64) {

@@ -295,6 +295,10 @@ impl Vm for Handle {
         Ok(Box::new(host))
     }
 
+    async fn resize_disk(&self, _: &str, _: u64) -> Result<(), VmmError> {
+        Ok(())
+    }
+
     async fn console_tail(&self) -> String {
         "Kernel panic - not syncing: a test".to_owned()
     }

@@ -181,6 +181,7 @@ pub fn create(argv: &[&str]) -> CreateMachine {
         skip_launch: false,
         cordoned: false,
         lease_ttl_secs: None,
+        volume_keep: Default::default(),
         source: "user".to_owned(),
     }
 }
@@ -194,10 +195,14 @@ pub fn code<T: std::fmt::Debug>(result: Result<T, HostError>) -> ErrorCode {
 }
 
 /// Tries until `check` says yes.
-pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
+pub async fn eventually(what: &str, check: impl AsyncFnMut() -> bool) {
+    eventually_within(what, SOON, check).await;
+}
+
+pub async fn eventually_within(what: &str, limit: Duration, mut check: impl AsyncFnMut() -> bool) {
     let began = tokio::time::Instant::now();
     while !check().await {
-        assert!(began.elapsed() < SOON, "not within {SOON:?}: {what}");
+        assert!(began.elapsed() < limit, "not within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -14,18 +14,19 @@ mod volumes;
 use roost_guest_api::RunConfig;
 
 pub use root::{IMAGE, ROOT, SCRATCH};
+pub use volumes::Volumes;
 
 use crate::{Result, process::Namespace};
 
 /// Does everything that the processes need before they start. Not repeatable: a machine that could not
 /// be set up ends.
-pub fn set_up(config: &RunConfig) -> Result<Namespace> {
+pub fn set_up(config: &RunConfig) -> Result<(Namespace, Volumes)> {
     let root = root::mount_root()?;
     kernel_files::mount_all(&root)?;
-    volumes::mount_all(&root, &config.mounts)?;
+    let volumes = Volumes::mount(&root, &config.mounts)?;
     swap::enable(config.swap_mib)?;
     network::bring_up(&config.network)?;
     names::write(&root, config)?;
     files::inject(&root, &config.files)?;
-    namespace::make()
+    Ok((namespace::make()?, volumes))
 }

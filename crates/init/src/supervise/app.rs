@@ -8,7 +8,7 @@ use crate::{
     Context, Result, clock,
     logs::{LogBuffer, Output},
     process::{Command, Namespace},
-    setup,
+    setup::{self, Volumes},
 };
 
 /// What the others get when one of several processes has ended.
@@ -18,6 +18,7 @@ const OTHERS_TIMEOUT_MS: u64 = 5_000;
 pub struct App {
     processes: Vec<Process>,
     namespace: Namespace,
+    pub volumes: Volumes,
     hostname: String,
     /// How the first process to end did so.
     first_ending: Option<ExitReport>,
@@ -30,10 +31,11 @@ pub struct App {
 impl App {
     /// Sets the machine up and starts every process.
     pub fn start(config: &RunConfig, logs: &mut LogBuffer) -> Result<App> {
-        let namespace = setup::set_up(config)?;
+        let (namespace, volumes) = setup::set_up(config)?;
         let mut app = App {
             processes: Vec::new(),
             namespace,
+            volumes,
             hostname: config.hostname.clone(),
             first_ending: None,
             stop_requested: false,
@@ -83,10 +85,11 @@ impl App {
     }
 
     pub fn deadline(&self) -> Option<i64> {
-        self.kill_at_ns
+        self.kill_at_ns.into_iter().chain(self.volumes.deadline()).min()
     }
 
     pub fn keep_deadline(&mut self, now_ns: i64) {
+        self.volumes.keep_deadline(now_ns);
         if self.kill_at_ns.is_some_and(|at| now_ns >= at) {
             self.kill_at_ns = None;
             self.processes.iter().filter(|process| !process.ended).for_each(|process| process.cgroup.kill());
@@ -117,6 +120,7 @@ impl App {
 
     /// Kills what the processes left behind and takes their last output.
     pub fn finish(&mut self, logs: &mut LogBuffer) {
+        self.volumes.thaw_all();
         super::reap::kill_everything();
         for process in &mut self.processes {
             process.outputs.iter_mut().for_each(|output| output.drain(logs));
@@ -125,6 +129,7 @@ impl App {
     }
 
     fn end(&mut self, signal: Signal, timeout_ms: u64) {
+        self.volumes.thaw_all();
         self.signal(signal);
         let timeout_ns = i64::try_from(timeout_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
         let kill_at = clock::monotonic_ns().saturating_add(timeout_ns);

@@ -4,7 +4,9 @@ use std::fs;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use nix::{sys::signal::Signal, unistd::sync};
-use roost_guest_api::{ExitReport, GuestMessage, HostMessage, LogStream, PROTOCOL, Phase, RunConfig};
+use roost_guest_api::{
+    ExitReport, GuestMessage, HostMessage, LogStream, PROTOCOL, Phase, RunConfig, VolumeAnswer,
+};
 
 use super::{Stage, Supervisor, app::App};
 use crate::{clock, entropy, inspect, session::Received};
@@ -15,6 +17,10 @@ impl Supervisor {
             Received::Opened { unix_ns, acked_log, .. } => {
                 clock::correct(unix_ns);
                 self.execs.kill_all();
+                if let Stage::Running(app) = &mut self.stage {
+                    // Whoever held writes is gone.
+                    app.volumes.thaw_all();
+                }
                 self.logs.resume(acked_log);
                 self.last_word_said = false;
                 self.introduce();
@@ -62,6 +68,13 @@ impl Supervisor {
             HostMessage::ListProcesses { id } => {
                 let processes = inspect::processes();
                 self.session.send(&GuestMessage::Processes { id, processes });
+            }
+            HostMessage::Volume { id, serial, action } => {
+                let answer = match &mut self.stage {
+                    Stage::Running(app) => app.volumes.perform(&serial, action),
+                    _ => VolumeAnswer::Failed { reason: "the machine does not run".to_owned() },
+                };
+                self.session.send(&GuestMessage::Volume { id, answer });
             }
             HostMessage::Sync { id } => {
                 sync();

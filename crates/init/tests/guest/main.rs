@@ -6,3 +6,4 @@ mod logs;
 mod snapshot;
 mod surroundings;
 mod vm;
+mod volumes;

@@ -1,12 +1,9 @@
 //! `roost apps`: lists, creates and destroys apps.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
-
-use anyhow::Context as _;
 use roost_api_types::{App, CreateApp};
 use roost_model::AppName;
 
-use super::context::Context;
+use super::{confirm::confirm, context::Context};
 use crate::{failure::OrNext as _, output::Table};
 
 #[derive(Debug, clap::Args)]
@@ -99,17 +96,5 @@ async fn destroy(names: &[AppName], yes: bool, context: &Context) -> anyhow::Res
         api.destroy_app(name).await.or_next("roost apps list")?;
         step.done("destroyed");
     }
-    Ok(())
-}
-
-/// Goes on only when a person says so.
-fn confirm(question: &str) -> anyhow::Result<()> {
-    if !io::stdin().is_terminal() {
-        return Err(anyhow::anyhow!("nobody is there to confirm")).or_next("add --yes");
-    }
-    eprint!("{question} [y/N] ");
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
-    anyhow::ensure!(matches!(answer.trim(), "y" | "Y" | "yes"), "nothing was destroyed");
     Ok(())
 }

@@ -4,6 +4,7 @@ pub mod apps;
 pub mod audit;
 pub mod auth;
 pub mod completions;
+mod confirm;
 mod context;
 pub mod deploy;
 pub mod doctor;
@@ -19,6 +20,7 @@ pub mod secrets;
 pub mod server;
 pub mod status;
 pub mod tokens;
+pub mod volumes;
 
 use std::process::ExitCode;
 
@@ -48,6 +50,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Releases(args) => releases::run(args, &context).await?,
         Command::Rollback(args) => rollback::run(args, &context).await?,
         Command::Machine(args) => return machine::run(args, &context).await,
+        Command::Volumes(args) => volumes::run(args, &context).await?,
         Command::Secrets(args) => secrets::run(args, &context).await?,
         Command::Scale(args) => scale::run(args, &context).await?,
         Command::Auth(args) => auth::run(args, &context).await?,

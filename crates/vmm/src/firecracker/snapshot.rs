@@ -19,8 +19,15 @@ pub(super) async fn obey(request: Request, chroot: &Chroot) {
         Request::Save(folder, limit, reply) => drop(reply.send(save(&client, chroot, &folder, limit).await)),
         // A snapshot is loaded before a monitor begins.
         Request::Load(_, reply) => drop(reply.send(Ok(()))),
+        Request::ResizeDisk(serial, _, reply) => drop(reply.send(Err(not_resized(&serial)))),
         Request::GoOn(reply) => drop(reply.send(client.patch(&requests::go_on()).await)),
     }
+}
+
+/// The drive's number, by which Firecracker knows it, is not kept with the VMM.
+fn not_resized(serial: &str) -> VmmError {
+    let reason = "under Firecracker a disk has its new size at the machine's next start".to_owned();
+    VmmError::Refused { command: format!("resizing {serial}"), reason }
 }
 
 /// Returns the bytes on disk.

@@ -11,6 +11,11 @@ use crate::CONSOLE_BYTES;
 /// Name of the virtio port that `init` opens.
 pub(crate) const GUEST_PORT: &str = "org.roost.guest";
 
+/// QEMU's name of the disk with this serial: known to whoever adopts a VMM, too. At most 31 bytes.
+pub(super) fn disk_node(serial: &str) -> String {
+    format!("disk-{serial}")
+}
+
 /// Everything that differs from one machine to the next. Descriptors are the numbers that QEMU inherits.
 pub(super) struct Arguments<'a> {
     pub accelerator: Accelerator,
@@ -88,10 +93,11 @@ impl Arguments<'_> {
             option(
                 "-blockdev",
                 format!(
-                    "driver=raw,node-name=disk{index},file=file{index},read-only={read_only},discard=unmap"
+                    "driver=raw,node-name={},file=file{index},read-only={read_only},discard=unmap",
+                    disk_node(serial)
                 ),
             );
-            option("-device", format!("virtio-blk-device,drive=disk{index},serial={serial}"));
+            option("-device", format!("virtio-blk-device,drive={},serial={serial}", disk_node(serial)));
         }
         if let Some(NicArgument { fd, mac }) = &self.nic {
             let mac = mac.map(|b| format!("{b:02x}")).join(":");

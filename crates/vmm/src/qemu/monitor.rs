@@ -4,6 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::{
+    args::disk_node,
     qmp::{Event, Qmp},
     snapshot,
 };
@@ -79,6 +80,10 @@ async fn obey(request: Request, qmp: &mut Qmp, side: &MonitorSide) {
         }
         Request::Load(folder, reply) => drop(reply.send(snapshot::load(qmp, &folder).await)),
         Request::GoOn(reply) => drop(reply.send(snapshot::go_on(qmp).await)),
+        Request::ResizeDisk(serial, bytes, reply) => {
+            let arguments = json!({ "node-name": disk_node(&serial), "size": bytes });
+            drop(reply.send(qmp.execute("block_resize", arguments).await.map(drop)));
+        }
     }
 }
 

@@ -41,6 +41,15 @@ pub fn make_scratch(folder: &Path) {
     run(Command::new("mkfs.ext4").args(["-q", "-F", "-O", "^has_journal"]).arg(&path), "e2fsprogs");
 }
 
+/// Makes `volume` in `folder`: a file system of `bytes` on a disk of `disk_bytes`.
+pub fn make_volume(folder: &Path, bytes: u64, disk_bytes: u64) {
+    let path = folder.join("volume");
+    let file = fs::File::create(&path).unwrap();
+    file.set_len(bytes).unwrap();
+    run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&path), "e2fsprogs");
+    file.set_len(disk_bytes).unwrap();
+}
+
 impl Vm {
     /// The scratch disk was unmounted before the machine ended.
     pub fn scratch_is_clean(&self) -> bool {

@@ -25,6 +25,21 @@ impl Vm {
         Vm::of(qemu, folder).await
     }
 
+    /// As [`Vm::boot`], with a further disk: the volume `roost-volume`.
+    pub async fn boot_with_volume(bytes: u64) -> Vm {
+        Self::boot_with_volume_in(bytes, bytes).await
+    }
+
+    /// The disk is larger than the file system on it.
+    pub async fn boot_with_volume_in(bytes: u64, disk_bytes: u64) -> Vm {
+        let folder = tempfile::tempdir().unwrap();
+        disks::make_image(folder.path());
+        disks::make_scratch(folder.path());
+        disks::make_volume(folder.path(), bytes, disk_bytes);
+        let qemu = launch(&folder, None);
+        Vm::of(qemu, folder).await
+    }
+
     /// Boots the machine that was saved in `self`, which has ended, on its own disks.
     pub async fn restore(mut self) -> Vm {
         self.qemu.wait().unwrap();
@@ -57,6 +72,8 @@ fn launch(folder: &tempfile::TempDir, incoming: Option<&str>) -> Child {
     let at = |name: &str| folder.path().join(name).display().to_string();
     // Without ACPI there is no timer to calibrate the local one by but the PIT.
     let machine = if builtin_virtio { "microvm,acpi=off" } else { "microvm,acpi=on,pit=off,pic=off" };
+    let has_volume = folder.path().join("volume").exists();
+    let volume = has_volume.then(|| disk("volume", &at("volume"), "readonly=off"));
     let mut qemu = Command::new("qemu-system-x86_64");
     qemu.args(["-M", machine, "-accel", "tcg", "-m", "256"])
         .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
@@ -68,6 +85,7 @@ fn launch(folder: &tempfile::TempDir, incoming: Option<&str>) -> Child {
         .args(["-serial", &format!("file:{}", at("console"))])
         .args(disk("image", &at("image"), "readonly=on"))
         .args(disk("scratch", &at("scratch"), "readonly=off"))
+        .args(volume.into_iter().flatten())
         .args(["-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"])
         .args(["-device", "virtio-rng-device", "-device", "virtio-serial-device"])
         .args(["-chardev", &format!("socket,id=guest,path={},server=on,wait=off", at("guest.sock"))])

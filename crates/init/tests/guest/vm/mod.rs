@@ -62,7 +62,7 @@ impl Vm {
         String::from_utf8_lossy(&std::fs::read(self.path("console")).unwrap_or_default()).into_owned()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
