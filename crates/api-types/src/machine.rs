@@ -8,6 +8,7 @@ use roost_model::{
     Region, service::CheckStatus,
 };
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 /// Body of a create or an update.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -180,6 +181,9 @@ pub struct Waited {
     pub ok: bool,
     pub state: MachineState,
     pub version: InstanceId,
+    /// The event that led there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<Ulid>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

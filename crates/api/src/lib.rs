@@ -30,6 +30,7 @@ mod images;
 mod login;
 mod logs;
 mod machines;
+mod metrics;
 mod orgs;
 mod platform;
 mod refused;

@@ -43,7 +43,7 @@ async fn its_life_start_stop_update_destroy() {
     assert_eq!(stopped["ok"], json!(true));
     let started: Value = platform.post(&format!("{path}/start"), Value::Null).await;
     assert_eq!(started["previous_state"], json!("stopped"));
-    let settled: Value = platform.get(&format!("{path}/wait?state=settled&timeout=5")).await;
+    let settled: Value = platform.get(&format!("{path}/wait?state=failed&state=settled&timeout=5")).await;
     assert_eq!(settled["state"], json!("started"));
 
     let config = json!({ "image": "example.com/app:1", "env": { "A": "b" } });
@@ -98,6 +98,21 @@ async fn metadata_exec_ps_events_and_logs() {
         platform.send(Method::POST, &format!("{path}/metadata/colour"), json!({ "value": "red" })).await;
     assert_eq!(response.status(), 204);
     assert_eq!(platform.get::<Value>(&format!("{path}/metadata")).await, json!({ "colour": "red" }));
+    let one: Value = platform.get(&format!("{path}/metadata/colour")).await;
+    assert_eq!(one, json!({ "value": "red" }));
+    let machine: Machine = platform.get(&path).await;
+    let several =
+        |version: &str| json!({ "metadata": { "a": "b", "colour": "red" }, "machine_version": version });
+    let own = several(&machine.instance_id.to_string());
+    let response = platform.send(Method::PATCH, &format!("{path}/metadata"), own).await;
+    assert_eq!(response.status(), 204);
+    let emptied = json!({ "metadata": { "a": "" } });
+    let response = platform.send(Method::PUT, &format!("{path}/metadata"), emptied).await;
+    assert_eq!(response.status(), 204);
+    assert_eq!(platform.get::<Value>(&format!("{path}/metadata")).await, json!({ "colour": "red" }));
+    let other = several("01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    let (status, error) = platform.refused(Method::PUT, &format!("{path}/metadata"), other).await;
+    assert_eq!((status, &error["status"]), (412, &json!("precondition_failed")));
     assert_eq!(platform.get::<Vec<Machine>>("/v1/apps/web/machines?metadata.colour=red").await.len(), 1);
     assert!(platform.get::<Vec<Machine>>("/v1/apps/web/machines?metadata.colour=blue").await.is_empty());
 

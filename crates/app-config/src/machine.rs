@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use roost_model::volume::DEFAULT_VOLUME_GB;
 use roost_model::{
     GoDuration, Guest, ImageRef, InvalidGuest, MachineConfig,
-    machine::{File, Init, Mount as MachineMount, Restart, StopConfig, metadata},
+    machine::{File, Init, Metrics, Mount as MachineMount, Restart, StopConfig, metadata},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use crate::{
     AppConfig,
@@ -92,7 +92,7 @@ impl AppConfig {
                 (metadata::RELEASE_ID.to_owned(), release.id.clone()),
                 (metadata::RELEASE_VERSION.to_owned(), release.version.to_string()),
             ]),
-            extra: self.stored_parts(group),
+            metrics: self.machine_metrics(group),
             ..MachineConfig::default()
         }
     }
@@ -162,16 +162,9 @@ impl AppConfig {
         (signal.is_some() || timeout.is_some()).then_some(StopConfig { signal, timeout })
     }
 
-    /// Parts that nothing on the host acts on yet, in the Machines API's own shape.
-    fn stored_parts(&self, group: &str) -> Map<String, Value> {
-        let mut parts = Map::new();
-        if let Some(metrics) = self.metrics.iter().find(|m| includes(&m.processes, group)) {
-            parts.insert("metrics".to_owned(), json!({"port": metrics.port, "path": metrics.path}));
-        }
-        if !self.statics.is_empty() {
-            parts.insert("statics".to_owned(), json!(self.statics));
-        }
-        parts
+    fn machine_metrics(&self, group: &str) -> Option<Metrics> {
+        let section = self.metrics.iter().find(|m| includes(&m.processes, group))?;
+        Some(Metrics { port: section.port?, path: section.path.clone(), https: section.https })
     }
 
     /// Puts the contents of `local_path` files into the configuration, so that it stands alone.

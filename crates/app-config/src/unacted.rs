@@ -5,9 +5,7 @@ use roost_model::service::Protocol;
 
 use crate::{
     AppConfig,
-    section::{
-        Build, Check, Deploy, Experimental, HttpOptions, HttpService, ServiceSection, StrategyName, Vm,
-    },
+    section::{Build, Deploy, Experimental, HttpOptions, HttpService, ServiceSection, StrategyName, Vm},
 };
 
 /// Collects the paths of keys that are set.
@@ -39,13 +37,9 @@ impl AppConfig {
         for (n, section) in self.services.iter().enumerate() {
             service(&mut found, &format!("services[{n}]"), section);
         }
-        for (name, section) in &self.checks {
-            check(&mut found, &format!("checks.{name}"), section);
-        }
         for (n, section) in self.vm.iter().enumerate() {
             vm(&mut found, &format!("vm[{n}]"), section);
         }
-        found.note(!self.metrics.is_empty(), "metrics");
         found.note(!self.statics.is_empty(), "statics");
         experimental(&mut found, &self.experimental);
         found.0
@@ -78,9 +72,6 @@ fn http_service(found: &mut Unacted, service: &HttpService) {
     found.note(service.tls_options.is_some(), format!("{at}.tls_options"));
     http_options(found, at, service.http_options.as_ref());
     found.note(!service.machine_checks.is_empty(), format!("{at}.machine_checks"));
-    for (n, section) in service.checks.iter().enumerate() {
-        check(found, &format!("{at}.checks[{n}]"), section);
-    }
 }
 
 fn service(found: &mut Unacted, at: &str, service: &ServiceSection) {
@@ -103,18 +94,10 @@ fn http_options(found: &mut Unacted, at: &str, options: Option<&HttpOptions>) {
     found.note(options.is_some(), format!("{at}.http_options"));
 }
 
-fn check(found: &mut Unacted, at: &str, check: &Check) {
-    found.note(check.protocol.as_deref() == Some("https"), format!("{at}.protocol = \"https\""));
-    found.note(check.tls_server_name.is_some(), format!("{at}.tls_server_name"));
-    found.note(check.tls_skip_verify.is_some(), format!("{at}.tls_skip_verify"));
-}
-
 fn vm(found: &mut Unacted, at: &str, vm: &Vm) {
     found.note(vm.gpus.is_some_and(|n| n > 0), format!("{at}.gpus"));
     found.note(vm.gpu_kind.is_some(), format!("{at}.gpu_kind"));
-    found.note(!vm.kernel_args.is_empty(), format!("{at}.kernel_args"));
     found.note(vm.host_dedication_id.is_some(), format!("{at}.host_dedication_id"));
-    found.note(vm.persist_rootfs.as_deref().is_some_and(|v| v != "never"), format!("{at}.persist_rootfs"));
 }
 
 fn experimental(found: &mut Unacted, experimental: &Experimental) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use roost_host_api::Machine;
-use roost_model::service::{CheckResult, CheckStatus, Service};
+use roost_model::service::{CheckEffect, CheckResult, CheckStatus, Service};
 use roost_routing::{Health, Load, Route, Target};
 
 /// The target of `machine`. `earlier` is the app's list before the change: the machine's own count of
@@ -22,7 +22,12 @@ pub(crate) fn target(machine: &Machine, earlier: &[Arc<Target>]) -> Target {
         started_at: machine.started_at,
         cordoned: machine.cordoned,
         routes: routes(machine, own.into_iter().chain(earlier)),
-        health: machine.config.services.iter().map(|s| health(s, &machine.checks)).collect(),
+        health: machine
+            .config
+            .services
+            .iter()
+            .map(|s| health(s, &machine.checks).max(readiness(machine)))
+            .collect(),
         load: own.map_or_else(|| Arc::new(Load::default()), |t| Arc::clone(&t.load)),
     }
 }
@@ -47,6 +52,16 @@ fn health(service: &Service, statuses: &[CheckStatus]) -> Health {
         found.map(|status| result(status.status)).max().unwrap_or(Health::Unknown)
     };
     service.checks.iter().map(one).max().unwrap_or(Health::Passing)
+}
+
+/// What those checks of the machine itself say that keep requests away from all of its services.
+fn readiness(machine: &Machine) -> Health {
+    let named = machine.config.checks.iter().filter(|(_, c)| c.effect == Some(CheckEffect::Readiness));
+    let one = |name: &str| {
+        let found = machine.checks.iter().find(|status| status.name == name);
+        found.map_or(Health::Unknown, |status| result(status.status))
+    };
+    named.map(|(name, _)| one(name)).max().unwrap_or(Health::Passing)
 }
 
 fn result(result: CheckResult) -> Health {

@@ -26,6 +26,7 @@
 //! | `GET /v1/machines/{id}/ps` | | `[`[`roost_guest_api::ProcessInfo`]`]` |
 //! | `POST/GET /v1/machines/{id}/lease` | [`LeaseRequest`] | [`Lease`] |
 //! | `DELETE /v1/machines/{id}/lease?nonce=` | | |
+//! | `GET /v1/metrics?app=` | | a Prometheus page, as a JSON string |
 //! | `GET /v1/logs?…` ([`LogQuery`]) | | [`LogLine`]s, a JSON line each |
 //! | `GET /v1/watch` | | [`WatchEvent`]s, a JSON line each |
 //! | `POST /v1/volumes` | [`CreateVolume`] | [`Volume`]; the same call again gives the same volume |

@@ -60,6 +60,8 @@ pub struct HostSettings {
     /// The data folder is on an encrypted device: volumes are then shown as encrypted. Nothing here
     /// encrypts them.
     pub volumes_encrypted: bool,
+    /// Between two looks at the metrics of each machine that has some, in seconds.
+    pub metrics_interval_secs: u64,
 }
 
 impl Default for HostSettings {
@@ -81,6 +83,7 @@ impl Default for HostSettings {
             keep_volumes_secs: 24 * 3600,
             snapshot_interval_secs: 24 * 3600,
             volumes_encrypted: false,
+            metrics_interval_secs: 15,
         }
     }
 }
@@ -92,6 +95,11 @@ impl HostSettings {
 
     pub fn keep_volumes(&self) -> Duration {
         Duration::from_secs(self.keep_volumes_secs)
+    }
+
+    /// At least a second: a machine has better things to do.
+    pub fn metrics_interval(&self) -> Duration {
+        Duration::from_secs(self.metrics_interval_secs.max(1))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     hub::Hub,
     logs::Logs,
     memory::Shelf,
+    metrics::Metrics,
     place,
     record::Record,
     scratch::Scratch,
@@ -32,6 +33,7 @@ pub struct Context {
     pub logs: Logs,
     pub hub: Hub,
     pub ledger: Ledger,
+    pub metrics: Metrics,
     pub scratch: Scratch,
     pub shelf: Shelf,
     pub sealing_key: SealingKey,
@@ -55,6 +57,7 @@ impl Context {
         // Sessions with a guest must differ from those of an earlier process with the same guest.
         let sessions = AtomicU64::new(rand::random::<u64>() >> 1);
         let hub = Hub::new();
+        let metrics = Metrics::default();
         Arc::new(Self {
             config,
             parts,
@@ -62,6 +65,7 @@ impl Context {
             logs,
             hub,
             ledger,
+            metrics,
             scratch,
             shelf,
             sealing_key,

@@ -27,6 +27,7 @@ use crate::{
     job::Job,
     logs::Logs,
     memory::Shelf,
+    metrics,
     owner::{Handle, Origin, Owner, new_lease, with_nonce},
     place,
     record::{Place, Record},
@@ -35,6 +36,7 @@ use crate::{
     scratch::{Scratch, ScratchError},
     seams::Parts,
     secrets::SealingKey,
+    standby,
     store::{NewMachine, Store, StoreError},
     volumes::{self, Taker, Volumes},
 };
@@ -75,6 +77,8 @@ struct Tasks {
     volumes: Arc<Volumes>,
     _janitor: Job<()>,
     _sweep: Job<()>,
+    _metrics: Job<()>,
+    _standby: Job<()>,
 }
 
 impl Drop for Tasks {
@@ -102,10 +106,18 @@ impl Host {
         recovery::prepare(&ctx, &records).await?;
         let owners = Arc::new(Mutex::new(recovery::spawn_owners(&ctx, records)));
         let janitor = Job::spawn(janitor::run(ctx.clone(), owners.clone()));
+        let metrics = Job::spawn(metrics::run(ctx.clone()));
+        let standby = Job::spawn(standby::run(ctx.clone(), owners.clone()));
         let mut host = Self { ctx, owners, tasks: None };
         let sweep = Job::spawn(volumes::sweep(host.clone()));
         let volumes = host.ctx.volumes.clone();
-        host.tasks = Some(Arc::new(Tasks { volumes, _janitor: janitor, _sweep: sweep }));
+        host.tasks = Some(Arc::new(Tasks {
+            volumes,
+            _janitor: janitor,
+            _sweep: sweep,
+            _metrics: metrics,
+            _standby: standby,
+        }));
         Ok(host)
     }
 
@@ -271,6 +283,7 @@ fn new_record(create: CreateMachine, place: Place, maker: Maker) -> Record {
         created_at: now,
         updated_at: now,
         started_at: None,
+        scheduled_at: None,
         boot_began: None,
     };
     record.add_event("launch", &source, None);

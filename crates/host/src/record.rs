@@ -56,6 +56,9 @@ pub struct Record {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub started_at: Option<Timestamp>,
+    /// When the schedule was heeded last.
+    #[serde(default)]
+    pub scheduled_at: Option<Timestamp>,
     /// When the present boot was recorded.
     pub boot_began: Option<Timestamp>,
 }

@@ -11,7 +11,7 @@ use roost_images::{
 use roost_model::{
     Guest, MachineAddress,
     addr::DNS,
-    machine::{File, MachineConfig, Process},
+    machine::{DnsOption, EnvFrom, FieldRef, File, MachineConfig, Process},
 };
 use roost_netdev::{GATEWAY_V4, GATEWAY_V6};
 
@@ -57,7 +57,7 @@ pub fn run_config(
     let platform = platform_env(record, guest, location.address);
     Ok(RunConfig {
         hostname: hostname(record),
-        host_aliases: vec!["fly-local-6pn".to_owned(), format!("{}.vm.{}.internal", record.id, record.app)],
+        host_aliases: host_aliases(record),
         network: GuestNetwork {
             ipv6: location.address.ip(),
             ipv4: location.ipv4,
@@ -81,22 +81,28 @@ pub fn run_config(
 
 fn hostname(record: &Record) -> String {
     let asked = record.spec.config.dns.as_ref().and_then(|dns| dns.hostname.clone());
-    asked.unwrap_or_else(|| record.id.to_string())
+    asked.filter(|name| !name.is_empty()).unwrap_or_else(|| record.id.to_string())
+}
+
+/// The first one is what `hostname -f` says.
+fn host_aliases(record: &Record) -> Vec<String> {
+    let asked = record.spec.config.dns.as_ref().and_then(|dns| dns.hostname_fqdn.clone());
+    let own = ["fly-local-6pn".to_owned(), format!("{}.vm.{}.internal", record.id, record.app)];
+    asked.into_iter().filter(|name| !name.is_empty()).chain(own).collect()
 }
 
 fn dns(config: &MachineConfig) -> GuestDns {
     let dns = config.dns.clone().unwrap_or_default();
     let nameservers = if dns.nameservers.is_empty() { vec![DNS.to_string()] } else { dns.nameservers };
-    let options = dns.extra.get("options").and_then(|o| o.as_array()).cloned().unwrap_or_default();
-    GuestDns { nameservers, searches: dns.searches, options: options.iter().filter_map(dns_option).collect() }
+    let options = dns.options.iter().map(dns_option).collect();
+    GuestDns { nameservers, searches: dns.searches, options }
 }
 
-/// `{name, value}` as resolv.conf writes it.
-fn dns_option(option: &serde_json::Value) -> Option<String> {
-    let name = option.get("name")?.as_str()?;
-    match option.get("value").and_then(|v| v.as_str()).filter(|v| !v.is_empty()) {
-        Some(value) => Some(format!("{name}:{value}")),
-        None => Some(name.to_owned()),
+/// As resolv.conf writes it.
+fn dns_option(option: &DnsOption) -> String {
+    match option.value.as_deref().filter(|value| !value.is_empty()) {
+        Some(value) => format!("{}:{value}", option.name),
+        None => option.name.clone(),
     }
 }
 
@@ -146,8 +152,23 @@ fn env(
         let name = wanted.name.as_ref().unwrap_or(&wanted.env_var);
         env.insert(wanted.env_var.clone(), secret(secrets, name)?.clone());
     }
+    for wanted in process.map_or(&[][..], |p| &p.env_from) {
+        env.insert(wanted.env_var.clone(), platform[variable_of(wanted)].clone());
+    }
     env.extend(platform.clone());
     Ok(env)
+}
+
+/// The platform's own variable that holds the field.
+fn variable_of(wanted: &EnvFrom) -> &'static str {
+    match wanted.field_ref {
+        FieldRef::Id => "FLY_MACHINE_ID",
+        FieldRef::Version => "FLY_MACHINE_VERSION",
+        FieldRef::AppName => "FLY_APP_NAME",
+        FieldRef::PrivateIp => "FLY_PRIVATE_IP",
+        FieldRef::Region => "FLY_REGION",
+        FieldRef::Image => "FLY_IMAGE_REF",
+    }
 }
 
 fn platform_env(record: &Record, guest: &Guest, address: MachineAddress) -> BTreeMap<String, String> {

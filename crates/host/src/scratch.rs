@@ -1,8 +1,9 @@
-//! Scratch disks: the writable half of a machine's root, empty at each boot.
+//! Scratch disks: the writable half of a machine's root, empty at each boot unless the machine asks
+//! for it to stay.
 //!
-//! A new disk is a sparse copy of a template that was formatted once: no journal (what is on it is
-//! lost at a stop anyway) and inode tables left for the guest to fill as needed, so that it takes
-//! well under 2 MB before the app writes.
+//! A new disk is a sparse copy of a template that was formatted once: inode tables are left for the
+//! guest to fill as needed, so that it takes well under 2 MB before the app writes. It has a journal
+//! only if it outlives a boot: nobody but the guest ever mounts it, or repairs it.
 
 use std::{
     fs::{self, File},
@@ -13,6 +14,8 @@ use std::{
 };
 
 use nix::{errno::Errno, unistd::Whence};
+use roost_model::machine::Persist;
+use ulid::Ulid;
 
 /// Copied at a time.
 const CHUNK: u64 = 1 << 20;
@@ -27,30 +30,78 @@ pub enum ScratchError {
     Mkfs(String),
 }
 
-/// Makes scratch disks of one size.
+/// Makes scratch disks.
 #[derive(Debug, Clone)]
 pub struct Scratch {
-    template: PathBuf,
+    /// Folder of the templates: one for each size and kind that was asked for, few MiB each.
+    templates: PathBuf,
+    default_mib: u64,
+}
+
+/// What a machine asks of its scratch disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    pub persist: Persist,
+    /// The host's default when absent or 0.
+    pub size_gb: Option<u32>,
 }
 
 impl Scratch {
-    /// Makes the template in `dir` unless it is there.
-    pub fn open(dir: &Path, size_mib: u64) -> Result<Self, ScratchError> {
-        let template = dir.join(format!("empty-{size_mib}.ext4"));
-        if !template.exists() {
-            fs::create_dir_all(dir).map_err(io_error("making the folder of scratch disks"))?;
-            let unfinished = template.with_extension("new");
-            format(&unfinished, size_mib)?;
-            fs::rename(&unfinished, &template).map_err(io_error("keeping the empty scratch disk"))?;
-        }
-        Ok(Self { template })
+    /// Makes the template of the usual disk in `dir` unless it is there.
+    pub fn open(dir: &Path, default_mib: u64) -> Result<Self, ScratchError> {
+        fs::create_dir_all(dir).map_err(io_error("making the folder of scratch disks"))?;
+        let scratch = Self { templates: dir.to_owned(), default_mib };
+        scratch.template(Kind { persist: Persist::Never, size_gb: None })?;
+        Ok(scratch)
     }
 
-    /// An empty disk at `path`, whatever was there. Blocks.
-    pub fn make(&self, path: &Path) -> Result<(), ScratchError> {
+    /// A disk at `path`: empty, whatever was there, unless what was there is to stay. Blocks.
+    pub fn make(&self, path: &Path, kind: Kind) -> Result<(), ScratchError> {
+        if kind.persist != Persist::Never && path.exists() {
+            return Ok(());
+        }
+        let template = self.template(kind)?;
         let unfinished = path.with_extension("new");
-        copy_sparse(&self.template, &unfinished).map_err(io_error("copying the empty scratch disk"))?;
+        copy_sparse(&template, &unfinished).map_err(io_error("copying the empty scratch disk"))?;
         fs::rename(&unfinished, path).map_err(io_error("putting the scratch disk in place"))
+    }
+
+    fn template(&self, kind: Kind) -> Result<PathBuf, ScratchError> {
+        let size_mib = match kind.size_gb {
+            Some(size) if size > 0 => u64::from(size) << 10,
+            _ => self.default_mib,
+        };
+        let journal = if kind.persist == Persist::Never { Journal::Without } else { Journal::With };
+        let template = self.templates.join(format!("empty-{size_mib}{}.ext4", journal.suffix()));
+        if !template.exists() {
+            // Machines of the same kind may come here at the same time: each makes its own.
+            let unfinished = self.templates.join(format!("{}.new", Ulid::generate()));
+            format(&unfinished, size_mib, journal)?;
+            fs::rename(&unfinished, &template).map_err(io_error("keeping the empty scratch disk"))?;
+        }
+        Ok(template)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Journal {
+    With,
+    Without,
+}
+
+impl Journal {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::With => "-journal",
+            Self::Without => "",
+        }
+    }
+
+    fn features(self) -> &'static str {
+        match self {
+            Self::With => "^resize_inode",
+            Self::Without => "^has_journal,^resize_inode",
+        }
     }
 }
 
@@ -64,12 +115,12 @@ pub fn remove(path: &Path) -> Result<(), ScratchError> {
     }
 }
 
-fn format(path: &Path, size_mib: u64) -> Result<(), ScratchError> {
+fn format(path: &Path, size_mib: u64, journal: Journal) -> Result<(), ScratchError> {
     let _ = fs::remove_file(path);
     let file = File::create(path).map_err(io_error("making the empty scratch disk"))?;
     file.set_len(size_mib << 20).map_err(io_error("making the empty scratch disk"))?;
     let output = Command::new("mkfs.ext4")
-        .args(["-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode"])
+        .args(["-q", "-F", "-m", "0", "-O", journal.features()])
         .args(["-E", "lazy_itable_init=1,nodiscard", "-U", "clear"])
         .arg(path)
         .output();
@@ -137,11 +188,26 @@ mod tests {
         let scratch = Scratch::open(dir.path(), 8192).unwrap();
         let disk = dir.path().join("disk.ext4");
         fs::write(&disk, "what an earlier boot left").unwrap();
-        scratch.make(&disk).unwrap();
+        scratch.make(&disk, Kind { persist: Persist::Never, size_gb: None }).unwrap();
         let metadata = fs::metadata(&disk).unwrap();
         assert_eq!(metadata.len(), 8 << 30);
         assert!(metadata.blocks() * 512 < 2 << 20, "{} KiB", metadata.blocks() / 2);
         let check = Command::new("e2fsck").arg("-fn").arg(&disk).output().unwrap();
         assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+    }
+
+    #[test]
+    fn a_disk_that_stays_has_its_own_size_and_a_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        let scratch = Scratch::open(dir.path(), 64).unwrap();
+        let disk = dir.path().join("disk.ext4");
+        let kind = Kind { persist: Persist::Restart, size_gb: Some(1) };
+        scratch.make(&disk, kind).unwrap();
+        assert_eq!(fs::metadata(&disk).unwrap().len(), 1 << 30);
+        let features = Command::new("dumpe2fs").arg("-h").arg(&disk).output().unwrap();
+        assert!(String::from_utf8_lossy(&features.stdout).contains("has_journal"));
+        fs::write(&disk, "what the machine wrote").unwrap();
+        scratch.make(&disk, kind).unwrap();
+        assert_eq!(fs::read_to_string(&disk).unwrap(), "what the machine wrote");
     }
 }

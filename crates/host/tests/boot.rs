@@ -3,10 +3,13 @@
 
 mod support;
 
-use std::{os::unix::fs::MetadataExt, time::Instant};
+use std::{os::unix::fs::MetadataExt, process::Command, time::Instant};
 
 use roost_host_api::{DestroyMachine, StopMachine};
-use roost_model::MachineState;
+use roost_model::{
+    MachineState,
+    machine::{Persist, Rootfs},
+};
 use roost_testbed::{leftovers, netns};
 use support::{
     by,
@@ -76,6 +79,44 @@ async fn a_machine_lives_its_life() {
     get(&machine, "/").await;
     eprintln!("woken in {:?}", began.elapsed());
 
+    let destroy = DestroyMachine { force: true, source: "user".into(), lease_nonce: None };
+    running.client.destroy(&id, &destroy).await.unwrap();
+    running.wait(&id, MachineState::Destroyed).await;
+    assert_eq!(leftovers::of(folder.0.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_root_that_stays_is_there_in_the_next_boot_with_the_kernel_s_words() {
+    netns::enter().unwrap();
+    let folder = Folder::new();
+    let image = serve_image(folder.0.path()).await;
+    let running = Running::open(folder.0.path()).await;
+    let mut create = machine_of(&image, &running.client).await;
+    let config = &mut create.spec.config;
+    config.rootfs = Some(Rootfs { persist: Some(Persist::Restart), size_gb: Some(1), ..Rootfs::default() });
+    config.init.kernel_args = vec!["roost.test=word".to_owned()];
+    let id = create.id.clone();
+    running.client.create(&create).await.unwrap();
+    let machine = running.wait(&id, MachineState::Started).await;
+    assert_eq!(get(&machine, "/fill?3").await, "wrote 3 MB\n");
+    let scratch = folder.0.path().join(format!("host/machines/{id}/scratch.ext4"));
+    for boot in 1..=2 {
+        let stop = StopMachine { cause: by("user"), ..StopMachine::default() };
+        running.client.stop(&id, &stop).await.unwrap();
+        running.wait(&id, MachineState::Stopped).await;
+        let listed = Command::new("debugfs").args(["-R", "ls -l /upper"]).arg(&scratch).output().unwrap();
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        assert!(listed.contains("data.bin") && listed.contains("3145728"), "after boot {boot}: {listed}");
+        running.client.start(&id, &by("user")).await.unwrap();
+        running.wait(&id, MachineState::Started).await;
+        get(&machine, "/").await;
+    }
+    let command_line = std::fs::read_dir("/proc").unwrap().flatten().any(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        line.contains("roost.test=word") && line.contains(id.as_str())
+    });
+    assert!(command_line, "the VMM was given the kernel's words");
     let destroy = DestroyMachine { force: true, source: "user".into(), lease_nonce: None };
     running.client.destroy(&id, &destroy).await.unwrap();
     running.wait(&id, MachineState::Destroyed).await;

@@ -4,7 +4,7 @@ mod support;
 
 use roost_host::HostSettings;
 use roost_host_api::{ErrorCode, Machine, StopMachine, UpdateMachine};
-use roost_model::{Guest, MachineId, MachineState};
+use roost_model::{Guest, MachineId, MachineState, machine::Schedule};
 use support::{TestHost, by, code, create, fake_guest::Control, spec};
 
 impl TestHost {
@@ -166,7 +166,7 @@ async fn what_can_not_be_suspended_is_stopped_and_the_event_says_why() {
     };
     let swap = stopped(&|create| create.spec.config.init.swap_size_mb = Some(64)).await;
     assert_eq!(swap, "it can not be suspended: it has swap (init.swap_size_mb)");
-    let schedule = stopped(&|create| create.spec.config.schedule = Some("hourly".into())).await;
+    let schedule = stopped(&|create| create.spec.config.schedule = Some(Schedule::Hourly)).await;
     assert!(schedule.contains("schedule"), "{schedule}");
     let large = Guest { memory_mb: 1024, ..Guest::default() };
     let large = stopped(&|create| create.spec.config.guest = Some(large.clone())).await;

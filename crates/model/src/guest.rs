@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::machine::Persist;
+
 /// What a guest gets of its host: the `guest` object of a machine configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Guest {
@@ -16,6 +18,9 @@ pub struct Guest {
     pub memory_mb: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kernel_args: Vec<String>,
+    /// The older form of `rootfs.persist`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persist_rootfs: Option<Persist>,
     /// Keys that nothing here reads; kept so that they come back unchanged.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -137,6 +142,7 @@ impl Default for Guest {
             cpus: one(),
             memory_mb: smallest_memory(),
             kernel_args: Vec::new(),
+            persist_rootfs: None,
             extra: serde_json::Map::new(),
         }
     }

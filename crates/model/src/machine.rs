@@ -6,6 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{GoDuration, Guest, Service, service::NamedChecks};
 
+mod dns;
+mod rootfs;
+mod schedule;
+
+pub use self::{
+    dns::{Dns, DnsOption},
+    rootfs::{Persist, Rootfs},
+    schedule::Schedule,
+};
+
 type Extra = serde_json::Map<String, serde_json::Value>;
 
 /// What a machine is made from. Unknown keys are kept in `extra` and come back unchanged.
@@ -39,7 +49,15 @@ pub struct MachineConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_destroy: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<String>,
+    pub schedule: Option<Schedule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rootfs: Option<Rootfs>,
+    /// Where the app answers a Prometheus scrape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Metrics>,
+    /// Machines that this one stands in for when they fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standbys: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dns: Option<Dns>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -61,6 +79,9 @@ pub struct Init {
     pub tty: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swap_size_mb: Option<u32>,
+    /// Further words for the guest's kernel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kernel_args: Vec<String>,
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -121,6 +142,9 @@ pub struct Process {
     pub cmd: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// Variables whose values are the machine's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env_from: Vec<EnvFrom>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// App secrets that this process gets, when `ignore_app_secrets` keeps the others away.
@@ -138,6 +162,36 @@ pub struct ProcessSecret {
     /// Name of the app secret; `env_var` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnvFrom {
+    pub env_var: String,
+    pub field_ref: FieldRef,
+}
+
+/// A field of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldRef {
+    Id,
+    Version,
+    AppName,
+    PrivateIp,
+    Region,
+    Image,
+}
+
+/// Where the app answers a Prometheus scrape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metrics {
+    pub port: u16,
+    /// `/metrics` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Over TLS, without a look at the certificate: the connection does not leave the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub https: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -172,20 +226,6 @@ pub struct StopConfig {
     pub timeout: Option<GoDuration>,
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Dns {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skip_registration: Option<bool>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub nameservers: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub searches: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hostname: Option<String>,
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
 /// Metadata keys that the platform itself reads or writes.
 pub mod metadata {
     pub const PROCESS_GROUP: &str = "fly_process_group";
@@ -204,6 +244,12 @@ impl MachineConfig {
         };
         guest.validate()?;
         Ok(guest)
+    }
+
+    /// When what the machine writes to its root is dropped: `rootfs`, else the older key of `guest`.
+    pub fn persist(&self) -> Persist {
+        let own = self.rootfs.as_ref().and_then(|rootfs| rootfs.persist);
+        own.or_else(|| self.guest.as_ref()?.persist_rootfs).unwrap_or_default()
     }
 
     pub fn process_group(&self) -> &str {

@@ -168,11 +168,22 @@ pub struct ServiceCheck {
     pub tls_skip_verify: Option<bool>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<CheckHeader>,
-    /// `informational` or `readiness`; only for checks of the machine itself.
+    /// Only for checks of the machine itself; those of a service always keep requests away.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "kind")]
-    pub effect: Option<String>,
+    pub effect: Option<CheckEffect>,
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+/// What a failing check of the machine itself does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckEffect {
+    /// It is shown, and a deploy waits for it.
+    #[default]
+    Informational,
+    /// It keeps requests away, too.
+    Readiness,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]

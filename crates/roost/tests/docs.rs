@@ -70,6 +70,7 @@ fn relative_links_lead_somewhere() {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "docs/flyctl.md",
+        "docs/machine-config.md",
         "docs/getting-started.md",
         "docs/operating.md",
         "docs/reference.md",

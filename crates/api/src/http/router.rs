@@ -13,8 +13,8 @@ use crate::{
     auth::{RegistryAuthorizer, authenticate},
     certificates, deploys,
     error::ApiError,
-    graphql, images, login, logs, machines, orgs, platform, refused, releases, secret_keys, secrets, status,
-    tokens, ui_ex, volumes,
+    graphql, images, login, logs, machines, metrics, orgs, platform, refused, releases, secret_keys, secrets,
+    status, tokens, ui_ex, volumes,
 };
 
 pub fn router(api: Arc<Api>) -> Router {
@@ -55,6 +55,7 @@ fn with_token() -> Router<Arc<Api>> {
         .merge(images::routes())
         .merge(logs::routes())
         .merge(machines::routes())
+        .merge(metrics::routes())
         .merge(orgs::routes())
         .merge(platform::routes())
         .merge(refused::routes())

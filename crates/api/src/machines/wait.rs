@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::Json;
-use futures::{StreamExt, stream::FuturesUnordered};
 use roost_api_types::{ErrorCode, Waited};
-use roost_model::{GoDuration, InstanceId, MachineState};
+use roost_host_api::{HostError, Wait, states};
+use roost_model::{GoDuration, MachineState};
 
 use crate::{
     error::{ApiError, Result},
@@ -15,80 +15,58 @@ use crate::{
 /// Longest wait of one call; clients ask again.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// A state that stays until somebody does something.
-const SETTLED: &str = "settled";
-
 pub async fn wait(path: MachinePath, Params(query): Params<Vec<(String, String)>>) -> Result<Json<Waited>> {
-    let asked = Asked::read(&query)?;
-    let (host, id) = (&path.host, &path.machine.id);
-    let mut waits: FuturesUnordered<_> =
-        asked.states.iter().map(|state| host.wait(id, *state, asked.instance, asked.timeout)).collect();
-    let mut failed = None;
-    while let Some(result) = waits.next().await {
-        match result {
-            Ok(machine) => {
-                return Ok(Json(Waited { ok: true, state: machine.state, version: machine.instance_id }));
-            }
-            Err(error) => failed = Some(ApiError::from(error)),
+    let wait = read(&query)?;
+    match path.host.wait_for(&path.machine.id, &wait).await {
+        Ok(machine) => {
+            let reached = wait.met_by(&machine);
+            Ok(Json(Waited {
+                ok: true,
+                state: reached.map_or(machine.state, |reached| reached.state),
+                version: machine.instance_id,
+                event_id: reached.and_then(|reached| reached.event),
+            }))
         }
-    }
-    // Clients take a machine that came to its end before they asked for one that is not found.
-    if path.host.machine(id).await.is_ok_and(|machine| machine.state == MachineState::Destroyed) {
-        return Err(ApiError::new(
-            ErrorCode::MachineNotFound,
-            format!("machine not found: machine {id} is destroyed"),
-        ));
-    }
-    Err(failed.map(|e| explain(e, &asked)).unwrap_or_else(|| ApiError::invalid("no state to wait for")))
-}
-
-fn explain(error: ApiError, asked: &Asked) -> ApiError {
-    if error.code != ErrorCode::Timeout {
-        return error;
-    }
-    let states: Vec<_> = asked.states.iter().map(|s| s.as_str()).collect();
-    ApiError {
-        message: format!("machine failed to reach desired state ({}) in time", states.join(", ")),
-        ..error
+        Err(error) => Err(explain(&path, &wait, error).await),
     }
 }
 
-struct Asked {
-    states: Vec<MachineState>,
-    instance: Option<InstanceId>,
-    timeout: Duration,
+async fn explain(path: &MachinePath, wait: &Wait, error: HostError) -> ApiError {
+    let id = &path.machine.id;
+    let error = ApiError::from(error);
+    match error.code {
+        ErrorCode::Timeout => {
+            let states: Vec<_> = wait.states.iter().map(|s| s.as_str()).collect();
+            let message = format!("machine failed to reach desired state ({}) in time", states.join(", "));
+            ApiError { message, ..error }
+        }
+        // Clients take a machine that came to its end before they asked for one that is not found.
+        _ if path.host.machine(id).await.is_ok_and(|m| m.state == MachineState::Destroyed) => {
+            let message = format!("machine not found: machine {id} is destroyed");
+            ApiError::new(ErrorCode::MachineNotFound, message)
+        }
+        _ => error,
+    }
 }
 
-impl Asked {
-    fn read(query: &[(String, String)]) -> Result<Self> {
-        let mut asked = Self { states: Vec::new(), instance: None, timeout: MAX_WAIT };
-        for (key, value) in query.iter().filter(|(_, value)| !value.is_empty()) {
-            match key.as_str() {
-                "state" => asked.add_states(value)?,
-                "instance_id" | "version" => {
-                    asked.instance =
-                        Some(value.parse().map_err(|e| ApiError::invalid(format!("{key}: {e}")))?);
-                }
-                "timeout" => asked.timeout = timeout(value)?,
-                _ => {}
+fn read(query: &[(String, String)]) -> Result<Wait> {
+    let mut wait = Wait::until([], MAX_WAIT);
+    let invalid = |key: &str, error: &dyn std::fmt::Display| ApiError::invalid(format!("{key}: {error}"));
+    for (key, value) in query.iter().filter(|(_, value)| !value.is_empty()) {
+        match key.as_str() {
+            "state" => wait.states.extend(states(value).map_err(|e| invalid(key, &e))?),
+            "instance_id" | "version" => {
+                wait.instance = Some(value.parse().map_err(|e| invalid(key, &e))?);
             }
+            "from_event_id" => wait.from_event = Some(value.parse().map_err(|e| invalid(key, &e))?),
+            "timeout" => wait.timeout = timeout(value)?,
+            _ => {}
         }
-        if asked.states.is_empty() {
-            asked.states.push(MachineState::Started);
-        }
-        Ok(asked)
     }
-
-    fn add_states(&mut self, names: &str) -> Result<()> {
-        for name in names.split(',') {
-            if name == SETTLED {
-                self.states.extend(MachineState::ALL.into_iter().filter(|state| !state.is_transient()));
-            } else {
-                self.states.push(name.parse().map_err(|e| ApiError::invalid(format!("{e}")))?);
-            }
-        }
-        Ok(())
+    if wait.states.is_empty() {
+        wait.states.push(MachineState::Started);
     }
+    Ok(wait)
 }
 
 /// Seconds, or a duration such as `30s`.

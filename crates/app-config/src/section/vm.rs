@@ -1,6 +1,6 @@
 //! `[[vm]]`: the size of a group's machines.
 
-use roost_model::{CpuKind, Guest, InvalidGuest};
+use roost_model::{CpuKind, Guest, InvalidGuest, machine::Persist};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -23,7 +23,7 @@ pub struct Vm {
     pub kernel_args: Vec<String>,
     pub host_dedication_id: Option<String>,
     /// `never`, `restart` or `always`.
-    pub persist_rootfs: Option<String>,
+    pub persist_rootfs: Option<Persist>,
     /// Groups of this size; all that no other section names when empty.
     #[serde(skip_serializing_if = "is_default")]
     pub processes: Vec<String>,
@@ -49,6 +49,7 @@ impl Vm {
             guest.memory_mb = mb;
         }
         guest.kernel_args = self.kernel_args.clone();
+        guest.persist_rootfs = self.persist_rootfs;
         guest.validate()?;
         Ok(guest)
     }

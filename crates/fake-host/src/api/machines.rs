@@ -9,14 +9,16 @@ use axum::{
 use jiff::Timestamp;
 use roost_host_api::{
     Cause, CreateMachine, DestroyMachine, ErrorBody, ErrorCode, Machine, Reservation, ReserveRequest,
-    SetMetadata, StopMachine, UpdateMachine,
+    SetMetadata, StopMachine, UpdateMachine, Wait, WaitQuery, states,
 };
-use roost_model::MachineState;
+use roost_model::state::UnknownState;
 use serde::Deserialize;
 use tokio::{sync::broadcast::error::RecvError, time::timeout};
 use ulid::Ulid;
 
 use super::{Answer, Host, Id};
+
+const DEFAULT_WAIT_MS: u64 = 60_000;
 
 pub async fn reserve(State(host): Host, Json(request): Json<ReserveRequest>) -> Answer<Reservation> {
     let free = host.info.free;
@@ -86,6 +88,11 @@ pub async fn set_metadata(
     Path(id): Id,
     Json(change): Json<SetMetadata>,
 ) -> Answer<Machine> {
+    let now = host.get(&id)?.instance_id;
+    if change.machine_version.is_some_and(|wanted| wanted != now) {
+        let message = format!("the machine is at version {now}");
+        return Err(ErrorBody { code: ErrorCode::VersionMismatch, message }.into());
+    }
     let changed = host.change(&id, |machine| {
         for (key, value) in change.metadata {
             match value {
@@ -97,18 +104,19 @@ pub async fn set_metadata(
     Ok(Json(changed))
 }
 
-#[derive(Deserialize)]
-pub struct WaitQuery {
-    state: MachineState,
-    timeout_ms: u64,
-}
-
 pub async fn wait(State(host): Host, Path(id): Id, Query(query): Query<WaitQuery>) -> Answer<Machine> {
     let mut changes = host.events.subscribe();
+    let invalid = |e: UnknownState| ErrorBody { code: ErrorCode::InvalidRequest, message: e.to_string() };
+    let limit = Duration::from_millis(query.timeout_ms.unwrap_or(DEFAULT_WAIT_MS));
+    let wait = Wait {
+        instance: query.instance_id,
+        from_event: query.from_event_id,
+        ..Wait::until(states(&query.state).map_err(invalid)?, limit)
+    };
     let reached = async {
         loop {
             let machine = host.get(&id)?;
-            if machine.state == query.state {
+            if wait.met_by(&machine).is_some() {
                 return Ok(machine);
             }
             if let Err(RecvError::Closed) = changes.recv().await {
@@ -117,6 +125,6 @@ pub async fn wait(State(host): Host, Path(id): Id, Query(query): Query<WaitQuery
         }
     };
     let late = || Err(ErrorBody { code: ErrorCode::Timeout, message: "not in time".to_owned() });
-    let result = timeout(Duration::from_millis(query.timeout_ms), reached).await.unwrap_or_else(|_| late());
+    let result = timeout(limit, reached).await.unwrap_or_else(|_| late());
     Ok(Json(result?))
 }

@@ -188,6 +188,14 @@ impl HostClient {
         self.call(Method::DELETE, &format!("/v1/machines/{id}/lease?{query}"), NO_BODY).await
     }
 
+    /// What the machines of one app, or all of them, say of themselves: a Prometheus page.
+    pub async fn metrics(&self, app: Option<&AppName>) -> Result<String, HostError> {
+        match app {
+            Some(app) => self.get(&format!("/v1/metrics?app={app}")).await,
+            None => self.get("/v1/metrics").await,
+        }
+    }
+
     /// Lines kept and, with `follow`, new ones until the stream is dropped.
     pub async fn logs(&self, logs: &LogQuery) -> Result<JsonLines<LogLine>, HostError> {
         let path = format!("/v1/logs?{}", query(logs)?);

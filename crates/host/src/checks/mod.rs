@@ -14,6 +14,7 @@ use roost_model::service::{CheckResult, CheckStatus};
 use tokio::{sync::mpsc, time::Instant};
 
 use self::plan::CheckPlan;
+pub use self::{plan::TlsPlan, tls::handshake};
 use crate::{config::HostConfig, job::Job, place, record::Record};
 
 /// Until a check has passed once it is asked at least this often, so that a machine is found healthy

@@ -25,7 +25,7 @@ type Id = PathOf<MachineId>;
 
 #[derive(Deserialize)]
 pub struct ListQuery {
-    app: Option<AppName>,
+    pub app: Option<AppName>,
 }
 
 #[derive(Deserialize)]

@@ -21,7 +21,7 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
-use self::answer::{Answer, Body, Json, PathOf};
+use self::answer::{Answer, Body, Json, PathOf, Query};
 use crate::host::Host;
 
 impl Host {
@@ -70,6 +70,7 @@ fn router(host: Host, shutdown: CancellationToken) -> Router {
         .route("/v1/volumes/{id}/extend", post(volumes::extend))
         .route("/v1/volumes/{id}/undestroy", post(volumes::undestroy))
         .route("/v1/volumes/{id}/snapshots", get(volumes::snapshots).post(volumes::snapshot))
+        .route("/v1/metrics", get(metrics))
         .route("/v1/logs", get(streams::logs))
         .route("/v1/watch", get(streams::watch))
         .route("/v1/images/collect", post(collect_images))
@@ -79,6 +80,10 @@ fn router(host: Host, shutdown: CancellationToken) -> Router {
 
 async fn info(State(app): State<App>) -> Json<HostInfo> {
     Json(app.host.info())
+}
+
+async fn metrics(State(app): State<App>, Query(query): Query<machines::ListQuery>) -> Json<String> {
+    Json(app.host.ctx().metrics.page(query.app.as_ref()))
 }
 
 async fn reserve(State(app): State<App>, Body(request): Body<ReserveRequest>) -> Answer<Reservation> {

@@ -12,8 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{activity::Running, establish::establish};
 use crate::{
-    context::Context, place, record::Record, run_config::RunConfigError, scratch::ScratchError,
-    secrets::NotOpened, step::Step,
+    context::Context,
+    place,
+    record::Record,
+    request::kernel_args,
+    run_config::RunConfigError,
+    scratch::{Kind, ScratchError},
+    secrets::NotOpened,
+    step::Step,
 };
 
 /// Why a machine did not start.
@@ -138,10 +144,12 @@ async fn make_scratch(ctx: &Context, record: &Record) -> Result<(), BootError> {
     let folder = place::folder(&ctx.config, &record.id);
     let path = place::scratch(&ctx.config, &record.id);
     let scratch = ctx.scratch.clone();
+    let config = &record.spec.config;
+    let kind = Kind { persist: config.persist(), size_gb: config.rootfs.as_ref().and_then(|r| r.size_gb) };
     let made = spawn_blocking(move || {
         std::fs::create_dir_all(&folder)
             .map_err(|source| ScratchError::Io { what: "making the machine's folder".to_owned(), source })?;
-        scratch.make(&path)
+        scratch.make(&path, kind)
     });
     Ok(made.await.map_err(|e| BootError::Panicked(e.to_string()))??)
 }
@@ -175,7 +183,7 @@ pub fn vm_spec(ctx: &Context, record: &Record, guest: &Guest, disks: Vec<Disk>, 
         vcpus: guest.cpus,
         memory_mib: guest.memory_mb,
         boot: ctx.parts.boot.clone(),
-        kernel_args: guest.kernel_args.clone(),
+        kernel_args: kernel_args(&record.spec.config).cloned().collect(),
         disks,
         nic: Some(Nic { mac, link }),
     }

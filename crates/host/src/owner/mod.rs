@@ -26,6 +26,7 @@ mod lease;
 mod recover;
 mod release;
 mod resume;
+mod schedule;
 mod settle;
 mod stop;
 mod suspend;
@@ -89,6 +90,7 @@ impl Owner {
             Origin::Found => self.recover().await,
         }
         while self.record.state != MachineState::Destroyed {
+            let until_scheduled = self.until_scheduled();
             tokio::select! {
                 command = mailbox.recv() => match command {
                     Some(command) => self.handle(command).await,
@@ -96,6 +98,7 @@ impl Owner {
                     None => return,
                 },
                 happened = self.activity.next() => self.proceed(happened).await,
+                () = until_scheduled => self.start_scheduled().await,
             }
         }
     }

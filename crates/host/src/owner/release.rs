@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use roost_model::Guest;
+use roost_model::{Guest, MachineState, machine::Persist};
 use tokio::task::spawn_blocking;
 
 use super::{activity::Boot, suspend::drop_memory};
@@ -32,7 +32,7 @@ pub enum Left {
     PoweringOff(Arc<dyn Vm>),
 }
 
-/// Removes VMM, network, scratch disk and kept memory.
+/// Removes VMM, network, kept memory, and the scratch disk unless it is to stay.
 pub async fn release(ctx: Arc<Context>, record: Record, left: Left) {
     match left {
         Left::Unknown => {}
@@ -44,9 +44,21 @@ pub async fn release(ctx: Arc<Context>, record: Record, left: Left) {
     }
     release_vmm(&ctx, &record).await;
     until_done(&record, "memory not removed", || drop_memory(&ctx, &record)).await;
+    if keeps_scratch(&record) {
+        return;
+    }
     ctx.record_step(&record.id, Step::RemoveScratch).await;
     let path = place::scratch(&ctx.config, &record.id);
     until_done(&record, "scratch disk not removed", || remove_scratch(path.clone())).await;
+}
+
+/// An update, while it takes place, is the end of what stays with the version only.
+fn keeps_scratch(record: &Record) -> bool {
+    match record.spec.config.persist() {
+        Persist::Never => false,
+        Persist::Restart => record.state != MachineState::Replacing,
+        Persist::Always => true,
+    }
 }
 
 /// Removes VMM and network: all that a suspended machine does without.
