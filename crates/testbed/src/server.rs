@@ -54,6 +54,13 @@ pub struct Server {
 impl Server {
     /// Starts `binary` (the `roost` executable) and waits until its API answers.
     pub async fn start(binary: &Path, options: ServerOptions) -> Result<Self> {
+        let server = Self::begin(binary, options)?;
+        server.ready().await;
+        Ok(server)
+    }
+
+    /// As [`Self::start`], without waiting: for a server that needs other processes before it is ready.
+    pub fn begin(binary: &Path, options: ServerOptions) -> Result<Self> {
         // Short, because sockets live below it.
         let folder = tempfile::Builder::new().prefix("rt-").rand_bytes(4).tempdir_in("/tmp")?;
         let server = Self { binary: binary.to_owned(), folder, options, child: Mutex::new(None) };
@@ -64,7 +71,6 @@ impl Server {
         );
         std::fs::write(server.config_path(), config)?;
         server.launch(&[])?;
-        server.ready().await;
         Ok(server)
     }
 
