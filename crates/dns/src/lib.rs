@@ -19,7 +19,7 @@ mod serve;
 
 mod answer;
 mod lookup;
-mod name;
+pub mod name;
 
 mod forward;
 mod quota;

@@ -7,7 +7,7 @@ const OWN: [&str; 3] = ["internal", "flycast", "a.a.d.f.ip6.arpa"];
 
 /// A name, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Question {
+pub enum Question {
     /// `_apps.internal`
     Apps,
     /// `_instances.internal`; with `all.` in front also those that are not started.
@@ -18,7 +18,7 @@ pub(crate) enum Question {
 
 /// What of an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Which {
+pub enum Which {
     /// `<app>`, `global.<app>`
     Started,
     /// `<region>.<app>`
@@ -38,12 +38,12 @@ pub(crate) enum Which {
 }
 
 /// Whether the platform itself answers for `name` (lower case, without the last dot).
-pub(crate) fn is_own(name: &str) -> bool {
+pub fn is_own(name: &str) -> bool {
     OWN.iter().any(|own| name.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 /// Reads a name (lower case, without the last dot); `None` when it has no meaning.
-pub(crate) fn parse(name: &str) -> Option<Question> {
+pub fn parse(name: &str) -> Option<Question> {
     let labels: Vec<&str> = name.strip_suffix(".internal")?.split('.').collect();
     Some(match labels.as_slice() {
         ["_apps"] => Question::Apps,
