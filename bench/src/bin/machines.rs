@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use axum::Router;
 use roost_api::{Api, ApiConfig, ApiParts, ImageResolver};
 use roost_bench::stats::median_ms;
-use roost_catalog::{Catalog, CatalogConfig};
 use roost_directory::SqliteDirectory;
+use roost_edge_api::EdgeClient;
 use roost_fake_host::{FakeHost, FakeMachine};
 use roost_images::{ImageError, Resolved};
 use roost_model::{ImageRef, MachineId};
@@ -111,7 +111,7 @@ impl Client {
         let parts = ApiParts {
             directory: Arc::new(SqliteDirectory::open(&folder.join("directory.db")).await?),
             host: host.client(),
-            catalog: Catalog::open(CatalogConfig::default()),
+            edge: EdgeClient::unix(folder.join("no-edge.sock")),
             images: Arc::new(NoRegistry),
         };
         let api = Api::open(config, parts, CancellationToken::new()).await?;

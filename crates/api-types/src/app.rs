@@ -1,5 +1,7 @@
 //! Apps.
 
+use std::fmt;
+
 use roost_model::AppName;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +59,12 @@ pub enum AppStatus {
     Deployed,
     /// It was deployed, and has no machine now.
     Suspended,
+}
+
+impl fmt::Display for AppStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl AppStatus {

@@ -10,8 +10,8 @@
 //! through the plan, each step recorded before it acts → `deploy::finish`. Whoever asked only
 //! watches. After a restart, `deploy::supervise` finds what was begun and goes on.
 
-mod addresses;
 mod access;
+mod addresses;
 mod api;
 mod apps;
 mod audit;

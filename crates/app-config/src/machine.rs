@@ -7,7 +7,7 @@ use roost_model::{
     GoDuration, Guest, ImageRef, InvalidGuest, MachineConfig,
     machine::{File, Init, Metrics, Mount as MachineMount, Restart, StopConfig, metadata},
 };
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use crate::{
     AppConfig,

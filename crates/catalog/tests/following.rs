@@ -48,6 +48,7 @@ impl Node {
             created_at: Timestamp::now(),
             current_release: None,
             counts: BTreeMap::new(),
+            role: String::new(),
             deleting: false,
         };
         let op = Op::Put { key: key::app(&record.name), value: record.encode().into(), lease: None };

@@ -113,7 +113,7 @@ async fn snapshots_and_forks_hold_what_the_volume_held_then() {
     // They outlive the volume, and the host.
     host.client.destroy_volume(&source, &DestroyVolume::default()).await.unwrap();
     let host = host.restart().await;
-    assert_eq!(host.client.snapshots(&source).await.unwrap(), [first.clone()]);
+    assert_eq!(host.client.snapshots(&source).await.unwrap(), std::slice::from_ref(&first));
     let again = CreateVolume { id: VolumeId::generate(), ..restore };
     host.client.create_volume(&again).await.unwrap();
     created(&host, &again.id).await;

@@ -70,7 +70,7 @@ fn table(apps: &[App]) -> String {
         table.row([
             app.name.to_string(),
             app.organization.slug.clone(),
-            app.status.clone(),
+            app.status.to_string(),
             app.machine_count.to_string(),
             app.current_release.map_or_else(|| "-".to_owned(), |version| format!("v{version}")),
             app.url.clone(),
@@ -80,7 +80,7 @@ fn table(apps: &[App]) -> String {
 }
 
 async fn create(name: AppName, org: String, context: &Context) -> anyhow::Result<()> {
-    let request = CreateApp { name: name.to_string(), org_slug: org, network: None };
+    let request = CreateApp { name: name.to_string(), org_slug: org, ..CreateApp::default() };
     let app = context.api()?.create_app(&request).await.or_next("roost apps list")?;
     context.output.result(&app, |_| format!("created {name}\nnext: roost deploy --app {name}"))?;
     Ok(())
