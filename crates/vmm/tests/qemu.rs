@@ -1,7 +1,7 @@
 //! Real machines under QEMU: from start to every kind of end, and through a restart of the agent.
 //!
 //! The guest is a small shell script (`support/boot.rs`) that loads the virtio drivers and obeys lines on its
-//! channel. Needs root, and the packages qemu-system-x86, linux-image-cloud-amd64 and busybox.
+//! channel. Needs root, and the packages qemu-system-x86, linux-image-cloud-amd64 and busybox-static.
 
 #[allow(dead_code, reason = "each file of tests uses its part")]
 mod support;

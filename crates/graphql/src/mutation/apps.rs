@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use crate::{Code, Refusal, platform::platform, types::app::App};
 
 #[derive(Default)]
-pub struct Changes;
+pub struct AppChanges;
 
 #[derive(InputObject)]
 #[graphql(name = "MoveAppInput")]
@@ -23,7 +23,7 @@ struct Moved {
 }
 
 #[Object]
-impl Changes {
+impl AppChanges {
     /// Its machines would have to leave one private network and join another, with new addresses.
     async fn move_app(&self, context: &Context<'_>, input: Move) -> Result<Option<Moved>> {
         let app = platform(context).app(&input.app_id).await?;

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use crate::platform::{NewCertificate, platform};
 
 #[derive(Default)]
-pub struct Changes;
+pub struct CertificateChanges;
 
 #[derive(InputObject)]
 #[graphql(name = "IssueCertificateInput")]
@@ -31,7 +31,7 @@ struct Issued {
 }
 
 #[Object]
-impl Changes {
+impl CertificateChanges {
     async fn issue_certificate(&self, context: &Context<'_>, input: Issue) -> Result<Option<Issued>> {
         let organization = platform(context).organization(&input.organization_id).await?;
         let new = NewCertificate {

@@ -12,9 +12,9 @@ use async_graphql::MergedObject;
 #[derive(Default, MergedObject)]
 #[graphql(name = "Mutations")]
 pub struct Mutations(
-    apps::Changes,
-    certificates::Changes,
-    organizations::Changes,
-    peers::Changes,
-    tokens::Changes,
+    apps::AppChanges,
+    certificates::CertificateChanges,
+    organizations::OrganizationChanges,
+    peers::PeerChanges,
+    tokens::TokenChanges,
 );

@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[derive(Default)]
-pub struct Changes;
+pub struct OrganizationChanges;
 
 #[derive(InputObject)]
 #[graphql(name = "CreateOrganizationInput")]
@@ -70,7 +70,7 @@ struct Removed {
 }
 
 #[Object]
-impl Changes {
+impl OrganizationChanges {
     async fn create_organization(&self, context: &Context<'_>, input: Create) -> Result<Option<Created>> {
         let organization = platform(context).create_organization(&input.name).await?;
         Ok(Some(Created { client_mutation_id: input.client_mutation_id, organization }))

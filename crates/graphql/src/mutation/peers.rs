@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[derive(Default)]
-pub struct Changes;
+pub struct PeerChanges;
 
 #[derive(InputObject)]
 #[graphql(name = "AddWireGuardPeerInput")]
@@ -67,7 +67,7 @@ struct Validated {
 }
 
 #[Object]
-impl Changes {
+impl PeerChanges {
     async fn add_wire_guard_peer(&self, context: &Context<'_>, input: Add) -> Result<Option<Added>> {
         let organization = platform(context).organization(&input.organization_id).await?;
         let new = NewPeer {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[derive(Default)]
-pub struct Changes;
+pub struct TokenChanges;
 
 #[derive(InputObject)]
 #[graphql(name = "CreateLimitedAccessTokenInput")]
@@ -60,7 +60,7 @@ struct LoggedOut {
 }
 
 #[Object]
-impl Changes {
+impl TokenChanges {
     async fn create_limited_access_token(
         &self,
         context: &Context<'_>,

@@ -67,7 +67,7 @@ fn busybox() -> Vec<u8> {
     let libraries = libraries.split_whitespace().filter(|word| word.starts_with('/'));
     let mut archive = Archive::default();
     archive.add("/init", INIT.as_bytes());
-    archive.add("/bin/busybox", &fs::read(program).expect("apt-get install busybox"));
+    archive.add("/bin/busybox", &fs::read(program).expect("apt-get install busybox-static"));
     for library in libraries {
         archive.add(library, &fs::read(library).unwrap());
     }
