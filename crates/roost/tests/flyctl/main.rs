@@ -3,16 +3,22 @@
 //!
 //! docs/flyctl.md lists the commands, and `page` holds it to the calls in these files.
 
+mod accounts;
+mod addresses;
 mod deploy;
 mod fly;
 mod interrupted;
+mod launch;
 mod look;
 mod machines;
 mod page;
+mod scale;
 mod secrets;
 mod shop;
 #[path = "../support/mod.rs"]
 mod support;
+mod tokens;
+mod volumes;
 
 use anyhow::{Context, Result};
 use roost_testbed::App;

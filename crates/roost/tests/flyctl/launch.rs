@@ -1,0 +1,32 @@
+//! `fly launch`: from an image to an app that answers.
+
+use anyhow::Result;
+use roost_testbed::{App, netns, testapp};
+
+use crate::{assert_says, fly::Flyctl, support::server};
+
+#[tokio::test(flavor = "current_thread")]
+async fn an_image_becomes_an_app() -> Result<()> {
+    netns::enter()?;
+    let server = server().await?;
+    let image = App::create(&server, "images").await?.push(&testapp::image("one")?).await?;
+    let fly = Flyctl::new(&server)?;
+    let options = ["--image", &image, "--org", "personal", "--region", "local", "--yes", "--ha=false"];
+
+    fly.run("launch", &[&options[..], &["--name", "later", "--no-deploy"]].concat()).await?;
+    let file = std::fs::read_to_string(fly.folder().join("fly.toml"))?;
+    assert_says(&file, &["app = 'later'", "primary_region = 'local'", "internal_port = 8080", &image]);
+    let later = App::of(&server, "later")?;
+    assert!(later.machines().await?.is_empty());
+    fly.run("deploy", &["--ha=false", "--dns-checks=false"]).await?;
+    assert_says(&later.get("/").await?, &["\"version\":\"one\""]);
+    assert_eq!(later.machines().await?.len(), 1);
+
+    std::fs::remove_file(fly.folder().join("fly.toml"))?;
+    fly.run("launch", &[&options[..], &["--name", "now", "--dns-checks=false"]].concat()).await?;
+    let now = App::of(&server, "now")?;
+    assert_says(&now.get("/").await?, &["\"version\":\"one\""]);
+    let releases = server.json(&["releases", "--app", "now"]).await?;
+    assert_eq!((&releases[0]["version"], &releases[0]["current"]), (&1.into(), &true.into()));
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! `fly scale`: how many machines, and how large.
+
+use anyhow::Result;
+use roost_testbed::netns;
+
+use crate::{assert_says, shop::Shop, support::server};
+
+#[tokio::test(flavor = "current_thread")]
+async fn an_app_grows_and_shrinks() -> Result<()> {
+    netns::enter()?;
+    let server = server().await?;
+    let shop = Shop::open(&server).await?;
+    shop.deploy("first", &[]).await?;
+    let (app, fly) = (&shop.app, &shop.fly);
+    let first = shop.only_machine().await?;
+
+    fly.run("scale count", &["2", "--app", "shop", "--yes"]).await?;
+    let machines = app.machines().await?;
+    assert_eq!(machines.len(), 2);
+    assert!(machines.iter().all(|m| m["state"] == "started"), "{machines:#?}");
+    assert!(machines.iter().any(|m| m["id"] == *first), "the first stays");
+
+    fly.run("scale memory", &["512", "--app", "shop"]).await?;
+    for machine in app.machines().await? {
+        assert_eq!(machine["config"]["guest"]["memory_mb"], 512);
+    }
+    assert_says(
+        &fly.run("scale show", &["--app", "shop"]).await?,
+        &["app", "2", "shared", "512 MB", "local(2)"],
+    );
+
+    fly.run("scale vm", &["shared-cpu-2x", "--app", "shop"]).await?;
+    for machine in app.machines().await? {
+        assert_eq!(machine["config"]["guest"]["cpus"], 2);
+        let arguments = server.vmm_arguments(machine["id"].as_str().unwrap_or_default());
+        assert!(arguments.is_some_and(|a| a.windows(2).any(|pair| pair == ["-smp", "2"])));
+    }
+
+    fly.run("scale count", &["1", "--app", "shop", "--yes"]).await?;
+    shop.only_machine().await?;
+    shop.serves("first").await
+}

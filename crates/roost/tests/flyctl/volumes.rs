@@ -1,0 +1,70 @@
+//! `fly volumes`: data that outlives machines.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use roost_testbed::{App, Server, load, netns, testapp, wait_until};
+use serde_json::Value;
+
+use crate::{assert_says, fly::Flyctl, support::server};
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_volumes_life_in_flyctls_hands() -> Result<()> {
+    netns::enter()?;
+    let server = server().await?;
+    let fly = Flyctl::new(&server)?;
+    fly.run("apps create", &["db", "--org", "personal"]).await?;
+
+    let options = ["--app", "db", "--region", "local", "--size", "1", "--yes"];
+    let made = fly.json("volumes create", &[&["data"], &options[..]].concat()).await?;
+    let id = id_of(&made)?;
+    let listed = fly.json("volumes list", &["--app", "db"]).await?;
+    assert_eq!((listed.as_array().map(Vec::len), &listed[0]["id"]), (Some(1), &id.as_str().into()));
+
+    let app = App::of(&server, "db")?;
+    let image = app.push(&testapp::image("one")?).await?;
+    let mount = format!("{id}:/data");
+    let run = [&image, "--app", "db", "--volume", &mount, "--region", "local", "--name", "first"];
+    fly.run("machine run", &run).await?;
+    let machine = app.machines().await?[0]["id"].as_str().unwrap_or_default().to_owned();
+    ask(&server, &machine, "/append?kept").await?;
+    let shown = fly.json("volumes show", &[&id, "--app", "db"]).await?;
+    assert_eq!(shown["attached_machine_id"], machine.as_str());
+
+    fly.run("volumes snapshots create", &[&id, "--app", "db"]).await?;
+    let snapshots = fly.json("volumes snapshots list", &[&id, "--app", "db"]).await?;
+    assert_eq!(snapshots.as_array().map(Vec::len), Some(1), "{snapshots:#}");
+    let extended = fly.json("volumes extend", &[&id, "--size", "2", "--app", "db", "--yes"]).await?;
+    assert_eq!(extended["size_gb"], 2);
+    let fork = id_of(&fly.json("volumes fork", &[&id, "--app", "db", "--name", "copy"]).await?)?;
+
+    let attached = fly.refused("volumes destroy", &[&id, "--app", "db", "--yes"]).await?;
+    assert_says(&attached, &[&id]);
+    fly.run("machine destroy", &[&machine, "--force", "--app", "db"]).await?;
+    for (name, volume) in [("second", &id), ("forked", &fork)] {
+        let mount = format!("{volume}:/data");
+        let run = [&image, "--app", "db", "--volume", &mount, "--region", "local", "--name", name];
+        fly.run("machine run", &run).await?;
+        let machines = app.machines().await?;
+        let machine = machines.iter().find(|m| m["name"] == name).context("the machine")?;
+        let machine = machine["id"].as_str().unwrap_or_default();
+        assert_says(&ask(&server, machine, "/lines").await?, &["kept"]);
+        fly.run("machine destroy", &[machine, "--force", "--app", "db"]).await?;
+    }
+    fly.run("volumes destroy", &[&id, &fork, "--app", "db", "--yes"]).await?;
+    assert_eq!(fly.json("volumes list", &["--app", "db"]).await?, Value::Array(Vec::new()));
+    Ok(())
+}
+
+/// A request to the machine itself, once its app listens.
+async fn ask(server: &Server, machine: &str, path: &str) -> Result<String> {
+    let address = (server.machine_ipv4(machine).await?, 8080).into();
+    Ok(wait_until("an answer of the machine", Duration::from_secs(60), async || {
+        load::get(address, "machine", path).await.ok()
+    })
+    .await)
+}
+
+fn id_of(volume: &Value) -> Result<String> {
+    Ok(volume["id"].as_str().with_context(|| format!("the volume's id: {volume}"))?.to_owned())
+}
