@@ -95,7 +95,7 @@ processes = [\"web\"]
     assert_eq!(worker.guest.unwrap().to_string(), "shared-cpu-1x:1024MB");
     assert_eq!(web.restart, None);
     assert_eq!(worker.restart.unwrap().policy, RestartPolicy::No);
-    assert_eq!(worker.mounts[0].extra["name"], "data");
+    assert_eq!(worker.mounts[0].name.as_deref(), Some("data"));
     assert_eq!(web.checks["up"].port, Some(80));
     assert!(worker.checks.is_empty());
     assert_eq!(web.env["PRIMARY_REGION"], "fra");

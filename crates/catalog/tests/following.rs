@@ -130,7 +130,11 @@ async fn a_warm_start_knows_what_was_known() {
     let node = Node::start().await;
     node.declare("web", 7).await;
     let id = node.host.add(machine("web").started());
-    node.shows("everything", |s| s.machines().count() == 1 && s.knows_all_apps()).await;
+    node.shows("everything", |s| {
+        let network = s.app(&app("web")).and_then(|web| web.network());
+        s.machines().count() == 1 && s.knows_all_apps() && network == Some(NetworkId(7))
+    })
+    .await;
     node.shutdown.cancel();
     node.running.await.unwrap();
 

@@ -34,7 +34,8 @@ fn bare(kind: &str) -> String {
 fn facts(sdl: &str) -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
     let mut current = None;
-    for line in sdl.lines().map(str::trim).filter(|line| !line.starts_with(['"', '#'])) {
+    let without_descriptions: String = sdl.split("\"\"\"").step_by(2).collect();
+    for line in without_descriptions.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let mut words = line.split_whitespace();
         match words.next() {
             Some("type" | "interface" | "enum" | "input") => current = words.next(),

@@ -62,6 +62,12 @@ async fn what_an_app_wrote_survives_stop_deploy_rollback_crash_and_the_host() ->
     server.restart().await?;
     assert_eq!(lines(&app).await, "deploy\nstop\nupdate\nrollback\n");
 
+    wait_until("the machine is healthy again", BOOT, async || {
+        let checks = app.machines().await.ok()?[0]["checks"].as_array()?.clone();
+        checks.iter().all(|check| check["status"] == "passing").then_some(())
+    })
+    .await;
+
     // Each machine has a volume of its own, and leaves it when it goes.
     server.run(["scale", "count", "2", "--app", "keeper"]).await?;
     assert_eq!(volumes(&server, "keeper").await?.len(), 2);

@@ -144,6 +144,7 @@ static void *scribble(void *unused) {
     if (out >= 0) close(out);
     if (n % 50 == 0) unlink(name);
   }
+  return NULL;
 }
 
 static int handle(int fd, const char *path, const char *query, const char *body, size_t len) {

@@ -110,7 +110,7 @@ async fn look(work: &Work, id: &MachineId) -> Result<Life, Stop> {
     if machine.state == MachineState::Failed {
         return Err(of_failed(&machine).into());
     }
-    if let Some((exit, reason)) = last_exit(&machine) {
+    if let Some((exit, reason)) = last_exit(&machine, work.journal.began) {
         let work_is_done = exit.exit_code == 0 && !exit.oom_killed && machine.config.services.is_empty();
         if !work_is_done {
             return Err(of_exit(&machine, exit, reason).into());
@@ -130,11 +130,13 @@ async fn look(work: &Work, id: &MachineId) -> Result<Life, Stop> {
     }
 }
 
-/// The newest end of the process that nobody asked for, since the machine got its configuration.
-fn last_exit(machine: &Machine) -> Option<(&ExitEvent, Option<&str>)> {
+/// The newest end of the process that nobody asked for, since the machine got its configuration and the
+/// deploy began: what a machine that stays as it is went through before says nothing about the deploy.
+fn last_exit(machine: &Machine, began: Timestamp) -> Option<(&ExitEvent, Option<&str>)> {
     let current =
         machine.events.iter().take_while(|event| !matches!(event.kind.as_str(), "launch" | "update"));
     current
+        .filter(|event| event.timestamp >= began.as_millisecond())
         .filter_map(|event| {
             let request = event.request.as_ref()?;
             Some((request.exit_event.as_ref()?, request.reason.as_deref()))

@@ -26,14 +26,17 @@ type Reply = oneshot::Sender<Result<DeployRecord, Stop>>;
 #[derive(Clone)]
 pub struct Journal {
     edits: mpsc::Sender<(Edit, Reply)>,
+    /// When the deploy began.
+    pub began: Timestamp,
 }
 
 impl Journal {
     /// Starts the writing task, which ends with the last handle.
     pub fn open(store: Store, deploy: Stored<DeployRecord>, fence: Compare) -> Self {
         let (edits, queue) = mpsc::channel(QUEUE);
+        let began = deploy.record.started_at;
         tokio::spawn(Writer { store, deploy, fence }.run(queue));
-        Self { edits }
+        Self { edits, began }
     }
 
     /// Applies a change; returns when it is in the directory.

@@ -60,7 +60,7 @@ pub fn code_of(code: ErrorCode) -> Code {
     match code.http_status() {
         401 | 403 => Code::Unauthorized,
         404 => Code::NotFound,
-        400 => Code::Invalid,
+        400 | 413 => Code::Invalid,
         500.. => Code::ServerError,
         _ => Code::Unprocessable,
     }
