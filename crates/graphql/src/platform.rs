@@ -6,7 +6,7 @@ use async_graphql::{Context, Error, ErrorExtensionValues};
 use async_trait::async_trait;
 
 use crate::types::{
-    address::IpAddress,
+    address::{IpAddress, IpAddressType},
     app::App,
     app_config::AppConfig,
     image::{Image, ImageVersion},
@@ -146,6 +146,19 @@ pub trait Addresses: Send + Sync {
     async fn addresses(&self, app: &App) -> Answer<Vec<IpAddress>>;
     /// The IPv4 address that the app shares with others, if it has one.
     async fn shared_address(&self, app: &App) -> Answer<Option<String>>;
+    async fn allocate_address(&self, app: &App, new: NewAddress) -> Answer<IpAddress>;
+    async fn release_address(&self, app: &App, address: &str) -> Answer<()>;
+}
+
+pub struct NewAddress {
+    pub kind: IpAddressType,
+    /// Everywhere when empty.
+    pub region: String,
+    /// Of a private address: whose network reaches it; the app's own when empty.
+    pub organization: String,
+    pub network: String,
+    /// Of all services when empty.
+    pub service_name: String,
 }
 
 /// What hosts have: machines, volumes, and where hosts are.

@@ -111,7 +111,7 @@ impl Session {
         Ok(orgs::find(&self.api, &self.caller, &organization.slug, right)?)
     }
 
-    fn organization_shown(&self, org: &OrgRecord) -> Organization {
+    pub(super) fn organization_shown(&self, org: &OrgRecord) -> Organization {
         let kind = if orgs::is_personal(org) { OrganizationType::Personal } else { OrganizationType::Shared };
         let role = orgs::role(&self.api, &self.caller, org);
         Organization {
