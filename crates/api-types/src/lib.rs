@@ -99,6 +99,7 @@
 //! | `POST /v1/tokens` | [`CreateToken`] | 201 [`CreatedToken`] |
 //! | `GET /v1/tokens/current` | | [`CurrentTokens`] |
 //! | `DELETE /v1/tokens/{id}` | | 204; `current` revokes the call's own |
+//! | `POST /v1/tokens/oidc` | [`CreateIdentityToken`] | a JWT, as text; machines only |
 //! | `POST …/deploy_token` | [`CreateDeployToken`] | [`DeployToken`] |
 //! | `GET …/machines/{id}/exec-stream` | upgrade [`EXEC_PROTOCOL`] | [`ExecFrame`]s, a JSON line each, both ways |
 //!

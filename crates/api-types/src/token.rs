@@ -109,6 +109,17 @@ pub struct CreateDeployToken {
     pub expiry: Option<String>,
 }
 
+/// A machine asks for a token of its identity; the answer is the token, as text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CreateIdentityToken {
+    /// Who is to believe it; the issuer when empty.
+    #[serde(default)]
+    pub aud: Option<String>,
+    /// Adds the claim from which AWS takes session tags.
+    #[serde(default)]
+    pub aws_principal_tags: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeployToken {
     pub token: String,

@@ -1,6 +1,11 @@
 //! The role as a whole: opened once, served until the server ends.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use roost_directory::{Directory, DirectoryError};
 use roost_edge_api::EdgeClient;
@@ -8,7 +13,11 @@ use roost_graphql::Executor;
 use roost_host_api::HostClient;
 use roost_images::registry::BlobStore;
 use roost_seal::{KeyFileError, MasterKey};
-use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    task::JoinSet,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -20,6 +29,8 @@ use crate::{
     hosts::Hosts,
     http,
     login::{BrowserSessions, Logins},
+    machine_door,
+    oidc::{self, IdentityKeys},
     orgs, registration,
     store::Store,
     tokens,
@@ -45,6 +56,8 @@ pub struct Api {
     /// Tokens, users, orgs, members.
     pub(crate) book: Arc<Book>,
     pub(crate) trail: Trail,
+    /// Taken when the role begins to serve.
+    machine_listener: Mutex<Option<UnixListener>>,
     pub(crate) logins: Logins,
     pub(crate) browser_sessions: BrowserSessions,
     pub(crate) hosts: Hosts,
@@ -53,6 +66,7 @@ pub struct Api {
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) master_key: MasterKey,
     pub(crate) deployer: Deployer,
+    pub(crate) identity_keys: IdentityKeys,
     pub(crate) graphql: Executor,
     /// Ends with the role: streams listen to it.
     pub(crate) shutdown: CancellationToken,
@@ -72,6 +86,10 @@ pub enum OpenError {
     Directory(#[from] DirectoryError),
     #[error(transparent)]
     Trail(#[from] audit::OpenError),
+    #[error(transparent)]
+    IdentityKey(#[from] oidc::KeyError),
+    #[error("cannot open the socket of machines' calls")]
+    MachineSocket(#[source] io::Error),
     #[error("{0}")]
     Setup(String),
 }
@@ -90,6 +108,9 @@ impl Api {
         let administrator = config.first_administrator();
         orgs::ensure_first(&store, &administrator).await.map_err(|e| OpenError::Setup(e.to_string()))?;
         auth::ensure_admin_token(&store, &config.admin_token, &administrator).await?;
+        let identity_keys = IdentityKeys::open(&store, &master_key).await?;
+        let machine_listener =
+            machine_door::bind(&config.machine_socket).map_err(OpenError::MachineSocket)?;
         let trail = Trail::open(&config.audit)?;
         let book = Arc::new(Book::load(&*store.directory).await?);
         Ok(Arc::new(Self {
@@ -97,6 +118,8 @@ impl Api {
             graphql: Executor::default(),
             book,
             trail,
+            identity_keys,
+            machine_listener: Mutex::new(Some(machine_listener)),
             logins: Logins::default(),
             browser_sessions: BrowserSessions::default(),
             store,
@@ -123,7 +146,13 @@ impl Api {
         tasks.spawn(async move { book.follow(directory, ends).await });
         let shutdown = self.shutdown.clone();
         let asked = shutdown.clone();
-        let router = http::router(Arc::clone(&self)).into_make_service_with_connect_info::<SocketAddr>();
+        let router = http::router(Arc::clone(&self));
+        let door = self.machine_listener.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(door) = door {
+            tasks.spawn(machine_door::serve(door, router.clone(), self.shutdown.clone()));
+        }
+        tasks.spawn(oidc::keep_rotating(Arc::clone(&self)));
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let serving =
             axum::serve(listener, router).with_graceful_shutdown(async move { asked.cancelled().await });
         let serving = async { serving.await };

@@ -24,6 +24,8 @@ pub struct ApiConfig {
     pub url: String,
     /// Where people, and those who check machines' identities, reach the api; `url` when absent.
     pub public_url: Option<String>,
+    /// Where hosts connect their machines' calls.
+    pub machine_socket: PathBuf,
     /// File of the audit trail.
     pub audit: PathBuf,
     pub base_domain: String,

@@ -22,6 +22,9 @@ pub const MAX_LINE: usize = 16 << 10;
 /// Credit of an exec in each direction: cost that may be under way and not yet consumed.
 pub const EXEC_WINDOW: usize = 256 << 10;
 
+/// Connections of one guest to the api's socket at a time: a few programs that ask for tokens.
+pub const MAX_API_STREAMS: usize = 16;
+
 /// Most data in one chunk of an exec's input or output, in bytes.
 pub const EXEC_CHUNK: usize = 16 << 10;
 

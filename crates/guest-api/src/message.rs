@@ -152,6 +152,20 @@ pub enum HostMessage {
         exec: u32,
         cost: u64,
     },
+    /// base64, from the api, on a connection that the guest opened. An empty chunk is the last.
+    ApiData {
+        stream: u32,
+        data: String,
+    },
+    /// So much of what the guest sent was passed on: credit for more.
+    ApiTaken {
+        stream: u32,
+        cost: u64,
+    },
+    /// The connection is over for the host.
+    ApiClosed {
+        stream: u32,
+    },
     /// Answered by `Listeners` with the same `id`.
     ListListeners {
         id: u32,
@@ -230,6 +244,24 @@ pub enum GuestMessage {
     ExecFailed {
         exec: u32,
         reason: String,
+    },
+    /// A process connected to the api's socket. Numbers are not used twice in a boot.
+    ApiOpened {
+        stream: u32,
+    },
+    /// base64. An empty chunk says that the process sends no more.
+    ApiSent {
+        stream: u32,
+        data: String,
+    },
+    /// So much of the api's data (see [`crate::channel::chunk_cost`]) reached the process: credit for more.
+    ApiTaken {
+        stream: u32,
+        cost: u64,
+    },
+    /// The process is gone.
+    ApiClosed {
+        stream: u32,
     },
     Listeners {
         id: u32,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use roost_guest_api::{
-    ExecEvent, ExecRequest, GuestClient, GuestError, GuestEvent, GuestMessage, HostMessage, LogRecord,
-    LogStream, PROTOCOL, Phase,
-    channel::{EXEC_CHUNK, EXEC_WINDOW, LOG_WINDOW, MAX_TO_GUEST, MAX_TO_HOST},
+    ApiOpened, ExecEvent, ExecRequest, GuestClient, GuestError, GuestEvent, GuestMessage, HostMessage,
+    LogRecord, LogStream, PROTOCOL, Phase,
+    channel::{EXEC_CHUNK, EXEC_WINDOW, LOG_WINDOW, MAX_TO_GUEST, MAX_TO_HOST, chunk_cost},
     frame::{self, Decoder},
 };
 use tokio::{
@@ -131,7 +131,7 @@ async fn when_the_guest_goes_away_everyone_who_waits_hears_it() {
     tokio::task::yield_now().await;
     drop(guest);
     assert!(matches!(events.recv().await, Some(GuestEvent::Closed { .. })));
-    assert_eq!(events.recv().await, None);
+    assert!(events.recv().await.is_none());
     assert!(matches!(asking.await.unwrap(), Err(GuestError::Closed)));
     assert_eq!(session.events.next().await, None);
     assert!(session.input.write(b"x").await.is_err());
@@ -191,4 +191,81 @@ async fn an_exec_nobody_reads_holds_up_neither_questions_nor_others() {
     guest.say(GuestMessage::Synced { id }).await;
     asking.await.unwrap().unwrap();
     assert!(matches!(session.events.next().await, Some(ExecEvent::Output { data, .. }) if data == b"xx"));
+}
+
+/// What the guest opens as connection 1.
+async fn api_opened(events: &mut tokio::sync::mpsc::Receiver<GuestEvent>, guest: &mut Guest) -> ApiOpened {
+    guest.say(GuestMessage::ApiOpened { stream: 1 }).await;
+    match events.recv().await {
+        Some(GuestEvent::ApiOpened(opened)) => opened,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_connection_to_the_api_carries_both_ways_on_credit() {
+    let (client, mut events, mut guest) = connected().await;
+    let (mut reader, writer) = client.api_stream(api_opened(&mut events, &mut guest).await);
+    guest.say(GuestMessage::ApiSent { stream: 1, data: "aGVsbG8=".into() }).await;
+    guest.say(GuestMessage::ApiSent { stream: 1, data: String::new() }).await;
+    assert_eq!(reader.read().await.as_deref(), Some(&b"hello"[..]));
+    assert_eq!(reader.read().await.as_deref(), Some(&b""[..]), "the guest sends no more");
+
+    let writing = tokio::spawn(async move { writer.write(&vec![1; 2 * EXEC_WINDOW]).await });
+    let window = EXEC_WINDOW / chunk_cost(EXEC_CHUNK);
+    for credit in ["at first", "given back"] {
+        for _ in 0..window {
+            assert!(matches!(guest.hear().await, HostMessage::ApiData { stream: 1, .. }), "{credit}");
+        }
+        assert!(timeout(Duration::from_millis(200), guest.hear()).await.is_err(), "{credit}");
+        if credit == "at first" {
+            let cost = (window * chunk_cost(EXEC_CHUNK)) as u64;
+            guest.say(GuestMessage::ApiTaken { stream: 1, cost }).await;
+        }
+    }
+
+    // The process is gone: whoever writes to it hears that, as does whoever reads.
+    guest.say(GuestMessage::ApiClosed { stream: 1 }).await;
+    assert!(matches!(writing.await.unwrap(), Err(GuestError::Closed)));
+    assert_eq!(reader.read().await, None);
+    drop(reader);
+    assert!(matches!(guest.hear().await, HostMessage::ApiClosed { stream: 1 }));
+}
+
+#[tokio::test]
+async fn connections_to_the_api_end_with_the_channel() {
+    let (client, mut events, mut guest) = connected().await;
+    let (mut reader, writer) = client.api_stream(api_opened(&mut events, &mut guest).await);
+    drop(guest);
+    assert_eq!(reader.read().await, None);
+    assert!(matches!(writer.write(b"x").await, Err(GuestError::Closed)));
+}
+
+#[tokio::test]
+async fn a_guest_that_opens_too_much_or_sends_beyond_its_credit_is_cut_off() {
+    for (hostile, says) in [("opens", "opened more connections"), ("sends", "more data for the api")] {
+        let (client, mut events, mut guest) = connected().await;
+        let _unread = client.api_stream(api_opened(&mut events, &mut guest).await);
+        let flood = async {
+            for number in 2..20_000 {
+                let message = match hostile {
+                    "opens" => GuestMessage::ApiOpened { stream: number },
+                    _ => GuestMessage::ApiSent { stream: 1, data: "YQ==".into() },
+                };
+                guest.say(message).await;
+            }
+        };
+        let cut = async {
+            loop {
+                match events.recv().await.unwrap() {
+                    GuestEvent::ApiOpened(_) => {}
+                    GuestEvent::Closed { reason } => break reason,
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        let ((), reason) =
+            timeout(Duration::from_secs(60), async { tokio::join!(flood, cut) }).await.unwrap();
+        assert!(reason.contains(says), "{hostile}: {reason}");
+    }
 }

@@ -45,12 +45,14 @@
 
 pub mod client;
 mod error;
+mod introduction;
 mod types;
 mod volume;
 mod wait;
 
 pub use client::{HostClient, HostError};
 pub use error::*;
+pub use introduction::{Introduction, MAX_INTRODUCTION};
 pub use types::*;
 pub use volume::*;
 pub use wait::{Reached, Wait, WaitQuery, states};

@@ -17,6 +17,8 @@ pub struct HostConfig {
     pub number: u32,
     /// This host's own folder (database, images, machines, logs).
     pub dir: PathBuf,
+    /// Where the api takes machines' calls; there need be nobody.
+    pub api_socket: PathBuf,
     pub settings: HostSettings,
     pub vmm: VmmConfig,
     pub network: HostNetConfig,

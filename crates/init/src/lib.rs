@@ -12,11 +12,13 @@
 //! - [`process`]: users, capabilities, cgroups, terminals; fork and exec.
 //! - [`logs`]: the processes' output until the host has it.
 //! - [`exec`]: processes that the host runs beside the machine's own.
+//! - [`api_socket`]: the machine's own way to the platform's API.
 //! - [`supervise`]: the loop that owns it all.
 //! - [`inspect`]: what listens, what runs.
 //! - [`clock`], [`entropy`]: what a guest has only from its host, also after it was suspended.
 //! - [`poweroff`]: unmount and end.
 
+pub mod api_socket;
 pub mod boot;
 pub mod channel;
 pub mod clock;

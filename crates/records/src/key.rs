@@ -26,6 +26,7 @@ pub const CERTIFICATES: &str = "certificates/";
 pub const HOSTNAMES: &str = "hostnames/";
 pub const SECRET_KEYS: &str = "secret-keys/";
 pub const TOKENS: &str = "tokens/";
+pub const IDENTITY_KEYS: &str = "identity-keys/";
 pub const TOKEN_USES: &str = "token-uses/";
 pub const PEERS: &str = "wireguard-peers/";
 pub const SSH_AUTHORITIES: &str = "ssh-authorities/";
@@ -160,6 +161,10 @@ pub fn token(hash: &str) -> String {
 
 pub fn token_use(id: Ulid) -> String {
     format!("{TOKEN_USES}{id}")
+}
+
+pub fn identity_key(kid: &str) -> String {
+    format!("{IDENTITY_KEYS}{kid}")
 }
 
 pub fn peers(org: &str) -> String {

@@ -23,6 +23,7 @@
 //! | `token-uses/<id>` | [`TokenUse`] | at most once an hour |
 //! | `wireguard-peers/<org>/<name>` | [`PeerRecord`] | never |
 //! | `ssh-authorities/<org>`, `wireguard-gateway` | [`KeyPairRecord`] | never |
+//! | `identity-keys/<kid>` | [`IdentityKeyRecord`] | made each month, forgotten after two |
 //! | `hosts/<id>` | [`HostRecord`] | when a host comes up differently |
 //! | `counters/<name>` | a number | with each one taken |
 //!
@@ -35,6 +36,7 @@ mod build;
 mod certificate;
 mod deploy;
 mod host;
+mod identity_key;
 pub mod key;
 mod key_pair;
 mod org;
@@ -53,6 +55,7 @@ pub use self::{
     certificate::{CertificateRecord, CustomCertificate, DnsFindings, HostnameRecord},
     deploy::{DeployLock, DeployOwner, DeployRecord, RolloutRecord, StepProgress},
     host::HostRecord,
+    identity_key::IdentityKeyRecord,
     key_pair::KeyPairRecord,
     org::{DEFAULT_NETWORK, MemberRecord, MemberRole, NetworkRecord, OrgRecord, PERSONAL_ORG},
     peer::PeerRecord,

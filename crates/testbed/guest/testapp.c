@@ -9,6 +9,8 @@
 // GET /append?TEXT adds a line to /data/lines and flushes it, answers
 // GET /lines       the lines
 // GET /scribble    from now on writes to /data/scribble without end, answers
+// GET /token?AUD   asks the platform's API, through the machine's socket, for a token for AUD; its answer
+// GET /hold        begins a call of the API and leaves it open; says in the log when it is closed
 // POST /echo       the request's body
 //
 // With arguments it serves nothing: `say TEXT` prints the text, `exit CODE` exits.
@@ -27,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -147,10 +150,55 @@ static void *scribble(void *unused) {
   return NULL;
 }
 
+// The beginning of a call of the platform's API, as this machine.
+static int call_api(const char *body, size_t length) {
+  int api = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/.fly/api"};
+  if (connect(api, (struct sockaddr *)&address, sizeof address)) return close(api), -1;
+  char head[256];
+  int n = snprintf(head, sizeof head,
+                   "POST /v1/tokens/oidc HTTP/1.1\r\nHost: api\r\nConnection: close\r\n"
+                   "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", length);
+  if (send_all(api, head, (size_t)n) || send_all(api, body, strlen(body))) return close(api), -1;
+  return api;
+}
+
+static int token(int fd, const char *audience) {
+  char body[600], text[8192];
+  size_t have = 0;
+  ssize_t n;
+  int length = snprintf(body, sizeof body, "{\"aud\":\"%s\"}", audience);
+  int api = call_api(body, (size_t)length);
+  if (api < 0) return answer_text(fd, "failed: %s\n", strerror(errno));
+  shutdown(api, SHUT_WR);
+  while (have < sizeof text && (n = read(api, text + have, sizeof text - have)) > 0) have += (size_t)n;
+  close(api);
+  return answer(fd, "200 OK", text, have);
+}
+
+static void *await_end(void *api) {
+  char text[256];
+  while (read((int)(long)api, text, sizeof text) > 0);
+  close((int)(long)api);
+  printf("api closed\n");
+  return NULL;
+}
+
+static int hold(int fd) {
+  pthread_t thread;
+  int api = call_api("{", 9);
+  if (api < 0) return answer_text(fd, "failed: %s\n", strerror(errno));
+  if (pthread_create(&thread, NULL, await_end, (void *)(long)api)) return answer_text(fd, "failed\n");
+  pthread_detach(thread);
+  return answer_text(fd, "held\n");
+}
+
 static int handle(int fd, const char *path, const char *query, const char *body, size_t len) {
   long number = query ? atol(query) : 0;
   if (!strcmp(path, "/append")) return append(fd, query ? query : "");
   if (!strcmp(path, "/lines")) return lines(fd);
+  if (!strcmp(path, "/token")) return token(fd, query ? query : "");
+  if (!strcmp(path, "/hold")) return hold(fd);
   if (!strcmp(path, "/scribble")) {
     pthread_t writer;
     return answer_text(fd, pthread_create(&writer, NULL, scribble, NULL) ? "failed\n" : "ok\n");

@@ -73,6 +73,12 @@ async fn authorize(api: &Api, caller: &Caller, route: &str, request: &mut Reques
         return Err(undeclared(&method, route, &path));
     };
     match needs {
+        Needs::Identity => {}
+        Needs::Token if caller.tokens().next().is_none() => {
+            return Err(unauthorized(
+                "a machine needs a token for this: it may ask about itself without one",
+            ));
+        }
         Needs::Token => {}
         Needs::Server => caller.check_server()?,
         Needs::Org(right) => {

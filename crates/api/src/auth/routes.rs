@@ -11,6 +11,8 @@ use super::{AppRight, OrgRight};
 /// What a call needs before its handler sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
+    /// Any good token, or being a machine.
+    Identity,
     /// Any good token: the handler looks at what it is asked for, or shows only what the caller may see.
     Token,
     /// An administrator of the server.
@@ -74,9 +76,9 @@ const OTHERS: &[(&str, &str, Needs)] = &[
     ("POST", "/v1/orgs", Needs::Token),
     ("GET", "/v1/tokens", Needs::Token),
     ("POST", "/v1/tokens", Needs::Token),
-    ("GET", "/v1/tokens/current", Needs::Token),
+    ("GET", "/v1/tokens/current", Needs::Identity),
     ("DELETE", "/v1/tokens/current", Needs::Token),
-    ("POST", "/v1/tokens/oidc", Needs::Token),
+    ("POST", "/v1/tokens/oidc", Needs::Identity),
     ("POST", "/v1/tokens/kms", Needs::Token),
     ("POST", "/v1/tokens/authenticate", Needs::Token),
     ("POST", "/v1/tokens/authorize", Needs::Token),

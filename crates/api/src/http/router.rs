@@ -13,8 +13,8 @@ use crate::{
     auth::{RegistryAuthorizer, authenticate},
     certificates, deploys,
     error::ApiError,
-    graphql, images, login, logs, machines, metrics, orgs, platform, refused, releases, secret_keys, secrets,
-    status, tokens, ui_ex, volumes,
+    graphql, images, login, logs, machines, metrics, oidc, orgs, platform, refused, releases, secret_keys,
+    secrets, status, tokens, ui_ex, volumes,
 };
 
 pub fn router(api: Arc<Api>) -> Router {
@@ -33,7 +33,10 @@ pub fn router(api: Arc<Api>) -> Router {
 
 /// What everybody may call.
 fn without_token(api: &Arc<Api>) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).merge(login::routes(Arc::clone(api)))
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .merge(login::routes(Arc::clone(api)))
+        .merge(oidc::public_routes(Arc::clone(api)))
 }
 
 fn behind_token(routes: Router<Arc<Api>>, api: &Arc<Api>, max_body_bytes: usize) -> Router {
@@ -56,6 +59,7 @@ fn with_token() -> Router<Arc<Api>> {
         .merge(logs::routes())
         .merge(machines::routes())
         .merge(metrics::routes())
+        .merge(oidc::routes())
         .merge(orgs::routes())
         .merge(platform::routes())
         .merge(refused::routes())

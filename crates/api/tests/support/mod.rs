@@ -153,6 +153,7 @@ async fn serve(folder: PathBuf, host: &FakeHost) -> Server {
         registry: "registry.roost.localhost".to_owned(),
         url: "http://127.0.0.1:4280".to_owned(),
         public_url: None,
+        machine_socket: folder.join("machines.sock"),
         audit: folder.join("audit.db"),
         base_domain: "roost.localhost".to_owned(),
         resolvers: vec![resolver::address()],

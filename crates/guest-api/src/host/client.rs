@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    GuestError,
+    ApiOpened, GuestError,
     connect::connect,
     deliver::{Answer, Waiting},
     exec::ExecSession,
@@ -34,7 +34,7 @@ pub struct GuestHello {
 }
 
 /// What a guest says without being asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub enum GuestEvent {
     /// The processes run; `pid` is the first one's.
     Started {
@@ -54,6 +54,8 @@ pub enum GuestEvent {
     },
     /// Comes after the last log record, and again in every connection until `ack_exit`.
     Exited(ExitReport),
+    /// A process of the guest wants to speak to the api; [`GuestClient::api_stream`] takes it up.
+    ApiOpened(ApiOpened),
     /// The last event: the connection ended.
     Closed {
         reason: String,

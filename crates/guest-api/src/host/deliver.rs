@@ -11,12 +11,12 @@ use std::{
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
-    GuestClient, GuestError, GuestEvent,
+    ApiOpened, GuestClient, GuestError, GuestEvent,
     exec::{ExecEvent, ExecSession},
 };
 use crate::{
     GuestMessage, Listener, ProcessInfo, VolumeAnswer,
-    channel::{CHUNK_OVERHEAD, EXEC_WINDOW, LOG_WINDOW},
+    channel::{CHUNK_OVERHEAD, EXEC_WINDOW, LOG_WINDOW, MAX_API_STREAMS},
 };
 
 /// Events that fit unread: all log records that may be unacknowledged, and the few others there are.
@@ -24,6 +24,9 @@ pub const EVENT_ROOM: usize = LOG_WINDOW + 64;
 
 /// Output chunks that fit unread are as many as the credit allows, beside start and end.
 const EXEC_EVENT_ROOM: usize = EXEC_WINDOW / CHUNK_OVERHEAD + 8;
+
+/// Connections to the api that one guest may seem to have: those of which its end is over may not be here.
+const API_ROOM: usize = 4 * MAX_API_STREAMS;
 
 /// Questions and execs of one guest at a time: beyond what people do at once, below what hurts a guest.
 const MAX_WAITING: usize = 128;
@@ -49,6 +52,15 @@ struct Open {
     closed: bool,
     questions: HashMap<u32, oneshot::Sender<Answer>>,
     execs: HashMap<u32, Exec>,
+    apis: HashMap<u32, Api>,
+}
+
+/// A connection of the guest to the api.
+#[derive(Debug)]
+struct Api {
+    data: mpsc::Sender<Vec<u8>>,
+    /// Cost that may be sent to the guest.
+    credit: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -84,6 +96,24 @@ impl Waiting {
         open.execs.insert(exec, Exec { events, input_credit: input_credit.clone() });
         drop(open);
         Ok((exec, ExecSession::new(client, exec, received, input_credit)))
+    }
+
+    /// `None` when the guest has too many.
+    fn open_api(&self, stream: u32) -> Option<ApiOpened> {
+        let (data, received) = mpsc::channel(EXEC_EVENT_ROOM);
+        let credit = Arc::new(Semaphore::new(EXEC_WINDOW));
+        let mut open = self.lock();
+        if open.apis.len() >= API_ROOM || open.apis.contains_key(&stream) {
+            return None;
+        }
+        open.apis.insert(stream, Api { data, credit: credit.clone() });
+        Some(ApiOpened { stream, received, credit })
+    }
+
+    pub fn forget_api(&self, stream: u32) {
+        if let Some(api) = self.lock().apis.remove(&stream) {
+            api.credit.close();
+        }
     }
 
     pub fn forget_exec(&self, exec: u32) {
@@ -147,6 +177,20 @@ impl Delivery {
                 self.exec(exec, ExecEvent::Failed { reason });
                 self.waiting.forget_exec(exec);
             }
+            GuestMessage::ApiOpened { stream } => match self.waiting.open_api(stream) {
+                Some(opened) => self.event(GuestEvent::ApiOpened(opened)),
+                None => self.end = Some("the guest opened more connections to the api than it may"),
+            },
+            GuestMessage::ApiSent { stream, data } => match super::exec::decode(&data) {
+                Some(data) => self.api_sent(stream, data),
+                None => self.end = Some("the guest sent data for the api that is not base64"),
+            },
+            GuestMessage::ApiTaken { stream, cost } => {
+                if let Some(api) = self.waiting.lock().apis.get(&stream) {
+                    give_back(&api.credit, cost);
+                }
+            }
+            GuestMessage::ApiClosed { stream } => self.waiting.forget_api(stream),
             GuestMessage::Listeners { id, listeners } => self.answer(id, Answer::Listeners(listeners)),
             GuestMessage::Processes { id, processes } => self.answer(id, Answer::Processes(processes)),
             GuestMessage::Volume { id, answer } => self.answer(id, Answer::Volume(answer)),
@@ -161,6 +205,9 @@ impl Delivery {
         open.questions.clear();
         for (_, exec) in open.execs.drain() {
             exec.input_credit.close();
+        }
+        for (_, api) in open.apis.drain() {
+            api.credit.close();
         }
         drop(open);
         let events = self.events;
@@ -191,11 +238,18 @@ impl Delivery {
         }
     }
 
+    fn api_sent(&mut self, stream: u32, data: Vec<u8>) {
+        let open = self.waiting.lock();
+        let Some(api) = open.apis.get(&stream) else { return };
+        if let Err(mpsc::error::TrySendError::Full(_)) = api.data.try_send(data) {
+            self.end = Some("the guest sent more data for the api than its credit");
+        }
+    }
+
     fn input_taken(&mut self, exec: u32, cost: u64) {
         let open = self.waiting.lock();
         let Some(entry) = open.execs.get(&exec) else { return };
-        let used = EXEC_WINDOW.saturating_sub(entry.input_credit.available_permits());
-        entry.input_credit.add_permits(used.min(usize::try_from(cost).unwrap_or(usize::MAX)));
+        give_back(&entry.input_credit, cost);
     }
 
     fn answer(&mut self, id: u32, answer: Answer) {
@@ -204,4 +258,10 @@ impl Delivery {
             let _gone = question.send(answer);
         }
     }
+}
+
+/// Never more than was taken, whatever the guest says.
+fn give_back(credit: &Semaphore, cost: u64) {
+    let used = EXEC_WINDOW.saturating_sub(credit.available_permits());
+    credit.add_permits(used.min(usize::try_from(cost).unwrap_or(usize::MAX)));
 }

@@ -7,6 +7,7 @@
 //!
 //! A connection ends when the stream does, when all clients are dropped, or when the event stream is.
 
+mod api_stream;
 mod client;
 mod connect;
 mod deliver;
@@ -14,6 +15,7 @@ mod error;
 mod exec;
 mod tasks;
 
+pub use api_stream::{ApiOpened, ApiReader, ApiWriter};
 pub use client::{GuestClient, GuestEvent, GuestHello};
 pub use error::GuestError;
 pub use exec::{ExecEvent, ExecEvents, ExecInput, ExecSession};

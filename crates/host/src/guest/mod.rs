@@ -4,6 +4,7 @@
 //! writes the guest's output to the logs and acknowledges it, and passes on what the owner has to
 //! know. The owner's handle is [`Line`]; dropping it ends the task, not the guest.
 
+mod api_relay;
 mod output;
 
 use std::{sync::Arc, time::Duration};
@@ -12,7 +13,7 @@ use roost_guest_api::{ExitReport, GuestClient, GuestError, GuestEvent, Phase};
 use roost_model::{AppName, MachineId};
 use tokio::sync::{mpsc, watch};
 
-use self::output::Output;
+use self::{api_relay::Relays, output::Output};
 use crate::{context::Context, job::Job, seams::Vm};
 
 /// Between two tries to connect: a guest that boots is reached soon after it can be.
@@ -58,7 +59,9 @@ impl Line {
         let (client_sender, client) = watch::channel(None);
         let (event_sender, events) = mpsc::channel(EVENT_ROOM);
         let (stop, stop_orders) = watch::channel(None);
-        let task = LineTask { ctx, vm, who, client: client_sender, events: event_sender, stop: stop_orders };
+        let relays = Relays::new(ctx.config.api_socket.clone(), who.clone());
+        let task =
+            LineTask { ctx, vm, who, client: client_sender, events: event_sender, stop: stop_orders, relays };
         Self { client, events, stop, _task: Job::spawn(task.run()) }
     }
 
@@ -89,6 +92,8 @@ struct LineTask {
     client: watch::Sender<Option<GuestClient>>,
     events: mpsc::Sender<LineEvent>,
     stop: watch::Receiver<Option<StopOrder>>,
+    /// Those of the current connection.
+    relays: Relays,
 }
 
 impl LineTask {
@@ -99,6 +104,7 @@ impl LineTask {
                 Ok((client, mut events)) => {
                     let ended = self.serve(&client, &mut events, &mut output).await;
                     self.client.send_replace(None);
+                    self.relays.end();
                     tracing::debug!(machine = %self.who.machine, reason = ended, "guest connection ended");
                 }
                 Err(reason) => {
@@ -170,6 +176,7 @@ impl LineTask {
             GuestEvent::Started { .. } => self.tell(LineEvent::Started).await,
             GuestEvent::SetupFailed { reason } => self.tell(LineEvent::SetupFailed(reason)).await,
             GuestEvent::Exited(report) => self.tell(LineEvent::Exited(report)).await,
+            GuestEvent::ApiOpened(opened) => self.relays.begin(client, opened),
             GuestEvent::Closed { reason } => return Ok(Some(reason)),
         }
         Ok(None)

@@ -145,6 +145,7 @@ pub fn config(dir: &Path, settings: HostSettings) -> HostConfig {
         region: "fra".parse().unwrap(),
         number: 7,
         dir: dir.join("host"),
+        api_socket: dir.join("api.sock"),
         // Small enough that a template takes no time, and few enough to run out of.
         settings: HostSettings { rootfs_mib: 64, ..settings },
         vmm: VmmConfig { boot_timeout_secs: 5, ..VmmConfig::default() },

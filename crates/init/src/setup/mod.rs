@@ -14,6 +14,7 @@ mod volumes;
 use roost_guest_api::RunConfig;
 
 pub use root::{IMAGE, ROOT, SCRATCH};
+pub use rooted::Rooted;
 pub use volumes::Volumes;
 
 use crate::{Result, process::Namespace};

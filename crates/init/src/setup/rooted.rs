@@ -85,6 +85,15 @@ impl Rooted {
         fill(file, path, content, mode)
     }
 
+    /// Removes a file, whatever it is, if it is there.
+    pub fn remove(&self, path: &str) -> Result<()> {
+        let (dir, name) = split(path)?;
+        match unlinkat(&self.dir(dir)?, Path::new(name), UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(error) => Err(error).context(|| format!("remove {path}")),
+        }
+    }
+
     /// Makes a symlink unless something has its name.
     pub fn symlink(&self, target: &str, path: &str) -> Result<()> {
         let (dir, name) = split(path)?;

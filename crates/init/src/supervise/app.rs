@@ -1,11 +1,13 @@
 //! The machine's own processes, from their start to the end of all of them.
 
 use nix::{sys::signal::Signal, unistd::Pid};
-use roost_guest_api::{ExitReport, RunConfig};
+use roost_guest_api::{ExitReport, LogStream, RunConfig};
 
 use super::processes::{Ending, Process};
 use crate::{
-    Context, Result, clock,
+    Context, Result,
+    api_socket::ApiSocket,
+    clock,
     logs::{LogBuffer, Output},
     process::{Command, Namespace},
     setup::{self, Volumes},
@@ -20,6 +22,8 @@ pub struct App {
     namespace: Namespace,
     pub volumes: Volumes,
     hostname: String,
+    /// Nothing when the image has something else in its place.
+    api: Option<ApiSocket>,
     /// How the first process to end did so.
     first_ending: Option<ExitReport>,
     /// The host wants an end.
@@ -32,11 +36,13 @@ impl App {
     /// Sets the machine up and starts every process.
     pub fn start(config: &RunConfig, logs: &mut LogBuffer) -> Result<App> {
         let (namespace, volumes) = setup::set_up(config)?;
+        let api = ApiSocket::bind().inspect_err(|e| logs.push("init", LogStream::Stderr, e.to_string())).ok();
         let mut app = App {
             processes: Vec::new(),
             namespace,
             volumes,
             hostname: config.hostname.clone(),
+            api,
             first_ending: None,
             stop_requested: false,
             kill_at_ns: None,
@@ -51,6 +57,15 @@ impl App {
             }
         }
         Ok(app)
+    }
+
+    /// The machine's way to the api.
+    pub fn api(&self) -> Option<&ApiSocket> {
+        self.api.as_ref()
+    }
+
+    pub fn api_mut(&mut self) -> Option<&mut ApiSocket> {
+        self.api.as_mut()
     }
 
     pub fn first_pid(&self) -> i32 {

@@ -9,7 +9,7 @@ use roost_guest_api::{
 };
 
 use super::{Stage, Supervisor, app::App};
-use crate::{clock, entropy, inspect, session::Received};
+use crate::{api_socket::ApiSocket, clock, entropy, inspect, session::Received};
 
 impl Supervisor {
     pub(super) fn obey(&mut self, received: Received) {
@@ -20,6 +20,9 @@ impl Supervisor {
                 if let Stage::Running(app) = &mut self.stage {
                     // Whoever held writes is gone.
                     app.volumes.thaw_all();
+                }
+                if let Some(api) = self.api() {
+                    api.close_all();
                 }
                 self.logs.resume(acked_log);
                 self.last_word_said = false;
@@ -61,6 +64,21 @@ impl Supervisor {
             HostMessage::ExecResize { exec, rows, cols } => self.execs.resize(exec, rows, cols),
             HostMessage::ExecSignal { exec, signal } => self.execs.signal(exec, signal),
             HostMessage::ExecOutputTaken { exec, cost } => self.execs.output_taken(exec, cost),
+            HostMessage::ApiData { stream, data } => {
+                if let Some(api) = self.api() {
+                    api.data(stream, &data);
+                }
+            }
+            HostMessage::ApiTaken { stream, cost } => {
+                if let Some(api) = self.api() {
+                    api.taken(stream, cost);
+                }
+            }
+            HostMessage::ApiClosed { stream } => {
+                if let Some(api) = self.api() {
+                    api.closed(stream);
+                }
+            }
             HostMessage::ListListeners { id } => {
                 let listeners = inspect::listeners();
                 self.session.send(&GuestMessage::Listeners { id, listeners });
@@ -82,6 +100,13 @@ impl Supervisor {
             }
             // Taken by the session.
             HostMessage::Hello { .. } => {}
+        }
+    }
+
+    fn api(&mut self) -> Option<&mut ApiSocket> {
+        match &mut self.stage {
+            Stage::Running(app) => app.api_mut(),
+            _ => None,
         }
     }
 

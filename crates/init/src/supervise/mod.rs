@@ -106,6 +106,8 @@ impl Supervisor {
         if let Stage::Running(app) = &self.stage {
             let pipes = app.outputs().filter_map(Output::poll_fd);
             fds.extend(pipes.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+            let api = app.api().into_iter().flat_map(|api| api.poll_fds(self.session.has_room()));
+            fds.extend(api.map(|(fd, flags)| PollFd::new(fd, flags)));
         }
         let execs = self.execs.poll_fds(self.session.has_room());
         fds.extend(execs.into_iter().map(|(fd, flags)| PollFd::new(fd, flags)));
@@ -146,6 +148,9 @@ impl Supervisor {
     fn pump(&mut self) {
         if let Stage::Running(app) = &mut self.stage {
             app.pump(&mut self.logs);
+            if let Some(api) = app.api_mut() {
+                api.pump(&mut self.session);
+            }
         }
         self.execs.pump(&mut self.session);
     }

@@ -54,6 +54,7 @@ fn settings(config: &ServerConfig, data: &DataDir) -> ApiConfig {
         registry_blobs: data.registry(),
         registry: platform_registry::name(config),
         url: format!("http://{}", platform_registry::reachable(config.api.listen)),
+        machine_socket: data.machine_socket(),
         public_url: config.api.url.clone(),
         audit: data.audit(),
         base_domain: config.base_domain.clone(),

@@ -106,6 +106,11 @@ impl Paths {
         self.root.join("host")
     }
 
+    /// Where hosts connect their machines' calls to the api.
+    pub fn machine_socket(&self) -> PathBuf {
+        self.run().join("machines.sock")
+    }
+
     pub fn host_socket(&self) -> PathBuf {
         self.run().join("host.sock")
     }

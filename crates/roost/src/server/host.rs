@@ -14,6 +14,7 @@ pub async fn start(config: &ServerConfig, data: &DataDir, running: &mut Running)
         region: config.region.clone(),
         number: config.host_number,
         dir: data.host(),
+        api_socket: data.machine_socket(),
         settings: config.host.clone(),
         vmm: config.vmm.clone(),
         network: config.network.clone(),
