@@ -105,6 +105,7 @@ impl Client {
             url: String::new(),
             public_url: None,
             audit: folder.join("audit.db"),
+            machine_socket: folder.join("machines.sock"),
             public_addresses: Vec::new(),
             resolvers: Vec::new(),
         };
