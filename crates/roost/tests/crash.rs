@@ -247,7 +247,9 @@ impl Trial<'_> {
     /// the command may well bridge that.
     async fn insist(&self, args: &[impl AsRef<std::ffi::OsStr>]) {
         let mut said = String::new();
-        for _ in 0..20 {
+        // A deploy that goes on after the death is in the way of the next one until it has ended.
+        let deadline = Instant::now() + Duration::from_secs(90);
+        while Instant::now() < deadline {
             let output = tokio::select! {
                 output = self.server.output(args) => output.expect("run roost"),
                 () = self.guard() => unreachable!("the guard never ends"),

@@ -1,7 +1,9 @@
 //! `fly scale`: how many machines, and how large.
 
+use std::time::Duration;
+
 use anyhow::Result;
-use roost_testbed::netns;
+use roost_testbed::{netns, wait_until};
 
 use crate::{assert_says, shop::Shop, support::server};
 
@@ -15,9 +17,12 @@ async fn an_app_grows_and_shrinks() -> Result<()> {
     let first = shop.only_machine().await?;
 
     fly.run("scale count", &["2", "--app", "shop", "--yes"]).await?;
-    let machines = app.machines().await?;
-    assert_eq!(machines.len(), 2);
-    assert!(machines.iter().all(|m| m["state"] == "started"), "{machines:#?}");
+    // flyctl does not wait for the new machine.
+    let machines = wait_until("both machines run", Duration::from_secs(60), async || {
+        let machines = app.machines().await.ok()?;
+        (machines.len() == 2 && machines.iter().all(|m| m["state"] == "started")).then_some(machines)
+    })
+    .await;
     assert!(machines.iter().any(|m| m["id"] == *first), "the first stays");
 
     fly.run("scale memory", &["512", "--app", "shop"]).await?;

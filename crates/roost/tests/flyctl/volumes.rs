@@ -41,6 +41,7 @@ async fn a_volumes_life_in_flyctls_hands() -> Result<()> {
     let attached = fly.refused("volumes destroy", &[&id, "--app", "db", "--yes"]).await?;
     assert_says(&attached, &[&id]);
     fly.run("machine destroy", &[&machine, "--force", "--app", "db"]).await?;
+    free(&fly, &id).await;
     for (name, volume) in [("second", &id), ("forked", &fork)] {
         let mount = format!("{volume}:/data");
         let run = [&image, "--app", "db", "--volume", &mount, "--region", "local", "--name", name];
@@ -50,10 +51,20 @@ async fn a_volumes_life_in_flyctls_hands() -> Result<()> {
         let machine = machine["id"].as_str().unwrap_or_default();
         assert_says(&ask(&server, machine, "/lines").await?, &["kept"]);
         fly.run("machine destroy", &[machine, "--force", "--app", "db"]).await?;
+        free(&fly, volume).await;
     }
     fly.run("volumes destroy", &[&id, &fork, "--app", "db", "--yes"]).await?;
     assert_eq!(fly.json("volumes list", &["--app", "db"]).await?, Value::Array(Vec::new()));
     Ok(())
+}
+
+/// Waits until the volume's machine is gone, which flyctl does not.
+async fn free(fly: &Flyctl, volume: &str) {
+    wait_until("the volume is free", Duration::from_secs(60), async || {
+        let shown = fly.json("volumes show", &[volume, "--app", "db"]).await.ok()?;
+        shown["attached_machine_id"].is_null().then_some(())
+    })
+    .await;
 }
 
 /// A request to the machine itself, once its app listens.
