@@ -107,6 +107,8 @@ impl Client {
             audit: folder.join("audit.db"),
             machine_socket: folder.join("machines.sock"),
             public_addresses: Vec::new(),
+            acme: Default::default(),
+            edge_speaks_tls: false,
             resolvers: Vec::new(),
         };
         let parts = ApiParts {

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ApiConfig, ImageResolver,
+    acme::{self, Acme},
     audit::{self, Trail},
     auth::{self, AdminTokenError, Book},
     collect, deploy,
@@ -66,6 +67,7 @@ pub struct Api {
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) master_key: MasterKey,
     pub(crate) deployer: Deployer,
+    pub(crate) acme: Acme,
     pub(crate) identity_keys: IdentityKeys,
     pub(crate) graphql: Executor,
     /// Ends with the role: streams listen to it.
@@ -116,6 +118,7 @@ impl Api {
         Ok(Arc::new(Self {
             deployer: Deployer::new(&config.node),
             graphql: Executor::default(),
+            acme: Acme::default(),
             book,
             trail,
             identity_keys,
@@ -151,6 +154,7 @@ impl Api {
         if let Some(door) = door {
             tasks.spawn(machine_door::serve(door, router.clone(), self.shutdown.clone()));
         }
+        tasks.spawn(acme::issue_regularly(Arc::clone(&self)));
         tasks.spawn(oidc::keep_rotating(Arc::clone(&self)));
         let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let serving =

@@ -8,6 +8,8 @@ use std::{
 use http::{HeaderMap, header::HOST};
 use roost_records::Email;
 
+use crate::acme::AcmeConfig;
+
 #[derive(Debug, Clone)]
 pub struct ApiConfig {
     /// Name of this node: says which api carries out a deploy.
@@ -33,8 +35,12 @@ pub struct ApiConfig {
     pub app_url: String,
     /// Where the edge is reached from outside; given to apps as shared addresses.
     pub public_addresses: Vec<IpAddr>,
+    /// The edge has a listener for HTTPS.
+    pub edge_speaks_tls: bool,
     /// Asked about apps' own names; those of the box by default.
     pub resolvers: Vec<SocketAddr>,
+    /// Who issues certificates, if anybody does.
+    pub acme: AcmeConfig,
 }
 
 impl ApiConfig {

@@ -1,8 +1,8 @@
 //! The api: takes what people declare, and carries deploys out.
 //!
 //! Responsible for: the public API (Machines API, releases, secrets, logs), who may call it, the
-//! records in the directory, resolving and collecting images, the platform's registry, and executing
-//! deploys step by step. Not responsible for: machines. Their hosts own them; the api asks.
+//! records in the directory, resolving and collecting images, the platform's registry, executing deploys
+//! step by step, and having certificates issued. Not responsible for: machines. Their hosts own them; the api asks.
 //!
 //! The story of a call: [`http::router`] → `auth::authenticate` → a handler (`apps`, `machines`,
 //! `secrets`, `releases`, ...) → `store` (the directory) and the host's API. The story of a deploy:
@@ -11,6 +11,7 @@
 //! watches. After a restart, `deploy::supervise` finds what was begun and goes on.
 
 mod access;
+mod acme;
 mod addresses;
 mod api;
 mod apps;
@@ -48,6 +49,7 @@ mod ui_ex;
 mod volumes;
 
 pub use self::{
+    acme::{AcmeConfig, Authority},
     api::{Api, ApiParts, OpenError},
     certificates::system_resolvers,
     config::ApiConfig,

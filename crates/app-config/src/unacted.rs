@@ -68,8 +68,6 @@ fn deploy(found: &mut Unacted, deploy: &Deploy) {
 
 fn http_service(found: &mut Unacted, service: &HttpService) {
     let at = "http_service";
-    found.note(service.force_https == Some(true), format!("{at}.force_https"));
-    found.note(service.tls_options.is_some(), format!("{at}.tls_options"));
     http_options(found, at, service.http_options.as_ref());
     found.note(!service.machine_checks.is_empty(), format!("{at}.machine_checks"));
 }
@@ -83,8 +81,6 @@ fn service(found: &mut Unacted, at: &str, service: &ServiceSection) {
             !port.handlers.contains(&roost_model::service::Handler::Http),
             format!("{at} (only ports with the http handler are served)"),
         );
-        found.note(port.force_https == Some(true), format!("{at}.force_https"));
-        found.note(port.tls_options.is_some(), format!("{at}.tls_options"));
         found.note(port.proxy_proto_options.is_some(), format!("{at}.proxy_proto_options"));
         http_options(found, &at, port.http_options.as_ref());
     }

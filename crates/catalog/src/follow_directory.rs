@@ -1,77 +1,127 @@
-//! Following the directory: which apps are declared.
+//! Following the directory: which apps are declared, and which host names.
 
 use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt;
+use futures::{StreamExt, future::join_all};
 use roost_directory::{Directory, DirectoryError, Event, KeyValue, Range, Revision};
 use roost_model::AppName;
-use roost_records::{Record, key};
+use roost_records::{CertificateRecord, ChallengeRecord, Record, key};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{AppRecord, Catalog, Change};
+use crate::{AppRecord, Catalog, Change, NameEntry};
 
 /// Wait before reading everything again after the watch ended.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// A part of the directory, and what it means.
+struct Topic {
+    prefix: &'static str,
+    all: fn(&[KeyValue]) -> Change,
+    put: fn(&KeyValue) -> Option<Change>,
+    /// Takes what follows the prefix.
+    deleted: fn(&str) -> Option<Change>,
+}
+
+const TOPICS: [Topic; 4] = [
+    Topic {
+        prefix: key::APPS,
+        all: |kvs| Change::AllApps(kvs.iter().filter_map(app).collect()),
+        put: |kv| app(kv).map(Change::App),
+        deleted: |name| Some(Change::AppDeleted(name.parse().ok()?)),
+    },
+    Topic {
+        prefix: key::CERTIFICATES,
+        all: |kvs| Change::AllNames(kvs.iter().filter_map(app_name_entry).collect()),
+        put: |kv| app_name_entry(kv).map(Change::Name),
+        deleted: |rest| {
+            let (app, hostname) = rest.split_once('/')?;
+            Some(Change::NameDeleted { hostname: hostname.to_owned(), app: Some(app.parse().ok()?) })
+        },
+    },
+    Topic {
+        prefix: key::PLATFORM_CERTIFICATES,
+        all: |kvs| Change::AllPlatformNames(kvs.iter().filter_map(|kv| name_entry(kv, None)).collect()),
+        put: |kv| name_entry(kv, None).map(Change::Name),
+        deleted: |hostname| Some(Change::NameDeleted { hostname: hostname.to_owned(), app: None }),
+    },
+    Topic {
+        prefix: key::ACME_CHALLENGES,
+        all: |kvs| {
+            let read = kvs.iter().filter_map(decode::<ChallengeRecord>);
+            Change::AllChallenges(read.map(|r| (r.hostname.clone(), Arc::new(r.into()))).collect())
+        },
+        put: |kv| decode::<ChallengeRecord>(kv).map(|r| Change::Challenge(r.hostname.clone(), r.into())),
+        deleted: |hostname| Some(Change::ChallengeDeleted(hostname.to_owned())),
+    },
+];
+
 impl Catalog {
-    /// Follows the directory until `shutdown`: reads all apps, then every change; again from the
-    /// start whenever the watch ends.
+    /// Follows the directory until `shutdown`: reads all of it that matters here, then every change; again
+    /// from the start whenever a watch ends.
     pub async fn follow_directory(&self, directory: Arc<dyn Directory>, shutdown: CancellationToken) {
-        let following = async {
+        let following = TOPICS.iter().map(|topic| async {
             loop {
-                if let Err(error) = self.follow_apps(&*directory).await {
-                    warn!(%error, "the directory's watch ended");
+                if let Err(error) = self.follow_topic(topic, &*directory).await {
+                    warn!(%error, prefix = topic.prefix, "the directory's watch ended");
                 }
                 sleep(RETRY).await;
             }
-        };
-        let _: Option<()> = shutdown.run_until_cancelled(following).await;
+        });
+        let _: Option<Vec<()>> = shutdown.run_until_cancelled(join_all(following)).await;
     }
 
-    async fn follow_apps(&self, directory: &dyn Directory) -> Result<(), DirectoryError> {
-        let (apps, revision) = all_apps(directory).await?;
-        self.apply([Change::AllApps(apps)]);
-        let mut changes = directory.watch(key::APPS, Some(revision + 1)).await?;
+    async fn follow_topic(&self, topic: &Topic, directory: &dyn Directory) -> Result<(), DirectoryError> {
+        let (all, revision) = everything(topic.prefix, directory).await?;
+        self.apply([(topic.all)(&all)]);
+        let mut changes = directory.watch(topic.prefix, Some(revision + 1)).await?;
         while let Some(batch) = changes.next().await {
-            self.apply(batch?.events.iter().filter_map(change));
+            self.apply(batch?.events.iter().filter_map(|event| match event {
+                Event::Put(kv) => (topic.put)(kv),
+                Event::Delete { key } => (topic.deleted)(key.strip_prefix(topic.prefix)?),
+            }));
         }
         Ok(())
     }
 }
 
-/// Every app, and a revision that none of them is newer than: changes after it follow in the watch,
-/// which may tell again of what was read.
-async fn all_apps(directory: &dyn Directory) -> Result<(Vec<AppRecord>, Revision), DirectoryError> {
-    let mut apps = Vec::new();
-    let mut page = Range::prefix(key::APPS);
+/// Everything under the prefix, and a revision that none of it is newer than: changes after it follow in
+/// the watch, which may tell again of what was read.
+async fn everything(
+    prefix: &str,
+    directory: &dyn Directory,
+) -> Result<(Vec<KeyValue>, Revision), DirectoryError> {
+    let mut all = Vec::new();
+    let mut page = Range::prefix(prefix);
     let mut first_revision = None;
     loop {
         let result = directory.range(page.clone()).await?;
         let revision = *first_revision.get_or_insert(result.revision);
-        apps.extend(result.kvs.iter().filter_map(app));
-        match result.kvs.last() {
-            Some(last) if result.more => page = page.after(last.key.clone()),
-            _ => return Ok((apps, revision)),
+        let last = result.kvs.last().map(|kv| kv.key.clone());
+        all.extend(result.kvs);
+        match last {
+            Some(last) if result.more => page = page.after(last),
+            _ => return Ok((all, revision)),
         }
     }
 }
 
-fn change(event: &Event) -> Option<Change> {
-    match event {
-        Event::Put(kv) => app(kv).map(Change::App),
-        Event::Delete { key } => key.strip_prefix(key::APPS)?.parse::<AppName>().ok().map(Change::AppDeleted),
-    }
-}
-
-/// The app under a key; one that cannot be read is skipped, the others matter more.
 fn app(kv: &KeyValue) -> Option<AppRecord> {
-    match roost_records::AppRecord::decode(kv) {
-        Ok(record) => Some(AppRecord { name: record.name, network: record.network }),
-        Err(error) => {
-            warn!(%error, "app skipped");
-            None
-        }
-    }
+    let record = decode::<roost_records::AppRecord>(kv)?;
+    Some(AppRecord { name: record.name, network: record.network })
+}
+
+fn app_name_entry(kv: &KeyValue) -> Option<NameEntry> {
+    let (app, _) = kv.key.strip_prefix(key::CERTIFICATES)?.split_once('/')?;
+    name_entry(kv, Some(app.parse::<AppName>().ok()?))
+}
+
+fn name_entry(kv: &KeyValue, app: Option<AppName>) -> Option<NameEntry> {
+    decode::<CertificateRecord>(kv).map(|record| NameEntry::of(record, &kv.key, app))
+}
+
+/// The record under a key; one that cannot be read is skipped, the others matter more.
+fn decode<T: Record>(kv: &KeyValue) -> Option<T> {
+    T::decode(kv).inspect_err(|error| warn!(%error, "a record was skipped")).ok()
 }

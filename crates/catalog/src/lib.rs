@@ -1,7 +1,7 @@
 //! The read model of the platform: what was declared and what runs, merged into one immutable
 //! snapshot that api, edge and dns read.
 //!
-//! Responsible for: following the directory (apps) and every host's watch stream (machines), merging
+//! Responsible for: following the directory (apps, names and their certificates) and every host's watch stream (machines), merging
 //! both into a [`Snapshot`] that is swapped whole, marking hosts that fell silent, and saving what it
 //! knows for a warm start. Readers take no lock.
 //!
@@ -18,6 +18,7 @@ mod catalog;
 mod derive;
 mod follow_directory;
 mod follow_host;
+mod names;
 mod run;
 mod saved;
 mod shards;
@@ -25,5 +26,6 @@ mod snapshot;
 mod state;
 
 pub use catalog::{Catalog, CatalogConfig, CatalogError, Changes};
+pub use names::{Challenge, NameEntry, SealedCertificate};
 pub use snapshot::{AppEntry, AppRecord, HostEntry, Snapshot};
 pub use state::Change;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use tracing::warn;
 
-use crate::{AppRecord, Change, Snapshot, state::State};
+use crate::{AppRecord, Change, NameEntry, Snapshot, state::State};
 
 /// Version of the file; another one is not read.
 const FORMAT: u32 = 1;
@@ -24,6 +24,9 @@ struct Saved<Machine> {
     apps: Vec<AppRecord>,
     hosts: Vec<SavedHost>,
     machines: Vec<Machine>,
+    /// Their keys stay sealed.
+    #[serde(default)]
+    names: Vec<NameEntry>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,6 +44,7 @@ pub(crate) fn save(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
         apps: snapshot.apps().filter_map(|app| app.record.as_deref().cloned()).collect(),
         hosts: hosts.map(|h| SavedHost { info: h.info.clone(), last_heard: h.last_heard }).collect(),
         machines: snapshot.machines().map(|m| &**m).collect(),
+        names: snapshot.names().map(|name| NameEntry::clone(name)).collect(),
     };
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = NamedTempFile::new_in(folder)?;
@@ -76,6 +80,9 @@ fn fill(state: &mut State, saved: Saved<Machine>) {
         let id = host.info.id.clone();
         state.apply(Change::HostHello(Box::new(host.info)), host.last_heard);
         state.apply(Change::HostLost(id), host.last_heard);
+    }
+    for name in saved.names {
+        state.apply(Change::Name(name), now);
     }
     if saved.directory_read {
         state.apply(Change::AllApps(saved.apps), now);

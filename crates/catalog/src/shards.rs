@@ -2,6 +2,7 @@
 //! the shard that it touches.
 
 use std::{
+    borrow::Borrow,
     collections::HashMap,
     hash::{BuildHasher, Hash, RandomState},
     sync::Arc,
@@ -19,7 +20,10 @@ pub(crate) struct Shards<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> Shards<K, V> {
-    pub fn get(&self, key: &K) -> Option<&V> {
+    pub fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
         self.shards[self.index(key)].get(key)
     }
 
@@ -40,7 +44,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Shards<K, V> {
         self.shards.iter().flat_map(|shard| shard.values())
     }
 
-    fn index(&self, key: &K) -> usize {
+    fn index<Q: Hash + ?Sized>(&self, key: &Q) -> usize {
         self.hasher.hash_one(key) as usize % SHARDS
     }
 }

@@ -7,13 +7,14 @@ use roost_host_api::{HostInfo, Machine};
 use roost_model::{AppName, HostId, MachineId, NetworkId};
 use serde::{Deserialize, Serialize};
 
-use crate::shards::Shards;
+use crate::{Challenge, NameEntry, names::Names, shards::Shards};
 
 /// Everything known at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     pub(crate) apps: Shards<AppName, Arc<AppEntry>>,
     pub(crate) hosts: Arc<BTreeMap<HostId, HostEntry>>,
+    pub(crate) names: Names,
     /// The apps of the directory have been read at least once, now or before the last restart.
     pub(crate) directory_read: bool,
 }
@@ -64,6 +65,26 @@ impl Snapshot {
 
     pub fn hosts(&self) -> &BTreeMap<HostId, HostEntry> {
         &self.hosts
+    }
+
+    /// Whose a host name is: one of its own or under a wildcard. In lower case, without port or final dot.
+    pub fn name(&self, hostname: &str) -> Option<&Arc<NameEntry>> {
+        self.names.get(hostname)
+    }
+
+    /// Every host name, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<NameEntry>> {
+        self.names.all()
+    }
+
+    /// Differs when the names or their certificates do.
+    pub fn names_version(&self) -> u64 {
+        self.names.version()
+    }
+
+    /// What an authority that checks exactly this name is to be shown.
+    pub fn challenge(&self, hostname: &str) -> Option<&Arc<Challenge>> {
+        self.names.challenge(hostname)
     }
 
     /// Absence of an app means that it does not exist, rather than that nobody has looked yet.

@@ -1,7 +1,7 @@
 //! Merging: every change that a follower reports, applied to the next snapshot.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use roost_host_api::{HostInfo, Machine};
 use roost_model::{AppName, HostId, MachineId};
 
-use crate::{AppEntry, AppRecord, HostEntry, Snapshot, derive};
+use crate::{AppEntry, AppRecord, Challenge, HostEntry, NameEntry, Snapshot, derive};
 
 /// One thing that a follower learned.
 #[derive(Debug, Clone)]
@@ -32,6 +32,18 @@ pub enum Change {
     AllApps(Vec<AppRecord>),
     App(AppRecord),
     AppDeleted(AppName),
+    /// All names of apps' own; [`Change::AllPlatformNames`]: of the platform.
+    AllNames(Vec<NameEntry>),
+    AllPlatformNames(Vec<NameEntry>),
+    Name(NameEntry),
+    /// The name is this app's no longer (`None`: the platform's).
+    NameDeleted {
+        hostname: String,
+        app: Option<AppName>,
+    },
+    AllChallenges(BTreeMap<String, Arc<Challenge>>),
+    Challenge(String, Challenge),
+    ChallengeDeleted(String),
 }
 
 /// The next snapshot in the making, and what merging must remember.
@@ -63,6 +75,15 @@ impl State {
             Change::AllApps(records) => self.all_apps(records),
             Change::App(record) => self.app(record),
             Change::AppDeleted(name) => self.change_app(&name, |app| app.record = None),
+            Change::AllNames(entries) => self.snapshot.names.replace(entries, |entry| entry.app.is_some()),
+            Change::AllPlatformNames(entries) => {
+                self.snapshot.names.replace(entries, |entry| entry.app.is_none());
+            }
+            Change::Name(entry) => self.snapshot.names.put(entry),
+            Change::NameDeleted { hostname, app } => self.snapshot.names.remove(&hostname, app.as_ref()),
+            Change::AllChallenges(all) => self.snapshot.names.replace_challenges(all),
+            Change::Challenge(hostname, challenge) => self.snapshot.names.put_challenge(hostname, challenge),
+            Change::ChallengeDeleted(hostname) => self.snapshot.names.remove_challenge(&hostname),
         }
         true
     }

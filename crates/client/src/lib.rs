@@ -4,6 +4,7 @@
 //! [`ClientError`]. Not responsible for: finding the server or its token, and retrying.
 
 mod apps;
+mod certificates;
 mod error;
 mod exec;
 mod identity;

@@ -4,6 +4,7 @@
 //! | call | body | answer |
 //! |---|---|---|
 //! | `GET /v1/apps/{app}/machines/{id}/load` | | [`MachineLoad`] |
+//! | `GET /v1/challenges/{hostname}` | | [`ShownChallenge`] |
 
 use std::{path::Path, time::Duration};
 
@@ -23,6 +24,12 @@ pub struct MachineLoad {
     pub cordoned: bool,
 }
 
+/// The proof that the edge shows to an authority that checks a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownChallenge {
+    pub token: String,
+}
+
 /// A cheap handle; clones share their connections.
 #[derive(Clone, Debug)]
 pub struct EdgeClient {
@@ -38,5 +45,10 @@ impl EdgeClient {
     pub async fn load(&self, app: &AppName, machine: &MachineId) -> Result<MachineLoad, HostError> {
         let path = format!("/v1/apps/{app}/machines/{machine}/load");
         self.connection.get(&path, CALL_TIMEOUT).await
+    }
+
+    /// Fails with "not found" while the edge has none for the name.
+    pub async fn challenge(&self, hostname: &str) -> Result<ShownChallenge, HostError> {
+        self.connection.get(&format!("/v1/challenges/{hostname}"), CALL_TIMEOUT).await
     }
 }

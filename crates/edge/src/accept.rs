@@ -1,31 +1,33 @@
-//! Step 1: a client's connection, and the requests on it one after another.
+//! Step 1: a client's connection.
+//!
+//! ```text
+//!  accept ─► PROXY header, from trusted proxies ─► a place for the client's address
+//!         ─► TLS handshake, where the listener asks for one ─► HTTP
+//! ```
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Duration, sleep, timeout},
+    time::{Duration, sleep},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{Listener, context::Edge, limits, request, socket};
+use crate::{
+    Listener, ListenerKind,
+    client::{Client, HttpVersion},
+    client_io::ClientIo,
+    context::Edge,
+    handshake::handshake,
+    proxy_protocol,
+    serve_http::serve_http,
+    socket,
+};
 
 /// Pause after an accept that failed, most often because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// The connection that a request came on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Client {
-    pub peer: SocketAddr,
-    /// The node's end.
-    pub local: SocketAddr,
-    /// The port that the listener stands for.
-    pub public_port: u16,
-}
 
 /// Accepts until `shutdown`. At most `room` connections are open; the next one waits in the
 /// kernel's queue.
@@ -35,13 +37,13 @@ pub(crate) async fn accept(
     room: Arc<Semaphore>,
     shutdown: CancellationToken,
 ) {
+    let Listener { socket, public_port, kind } = listener;
     while let Some(Ok(permit)) = shutdown.run_until_cancelled(Arc::clone(&room).acquire_owned()).await {
-        let Some(accepted) = shutdown.run_until_cancelled(listener.socket.accept()).await else { break };
+        let Some(accepted) = shutdown.run_until_cancelled(socket.accept()).await else { break };
         match accepted {
             Ok((stream, peer)) => {
-                let connection =
-                    connection(edge.clone(), stream, peer, listener.public_port, shutdown.clone());
-                edge.tasks.spawn(with_permit(permit, connection));
+                let arrived = Arrived { stream, peer, public_port, kind };
+                edge.tasks.spawn(with_permit(permit, connection(edge.clone(), arrived, shutdown.clone())));
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
@@ -51,6 +53,14 @@ pub(crate) async fn accept(
     }
 }
 
+/// A connection, and what its listener says of it.
+struct Arrived {
+    stream: TcpStream,
+    peer: SocketAddr,
+    public_port: u16,
+    kind: ListenerKind,
+}
+
 async fn with_permit(permit: OwnedSemaphorePermit, connection: impl Future<Output = io::Result<()>>) {
     if let Err(error) = connection.await {
         debug!(%error, "client's connection ended early");
@@ -58,41 +68,23 @@ async fn with_permit(permit: OwnedSemaphorePermit, connection: impl Future<Outpu
     drop(permit);
 }
 
-async fn connection(
-    edge: Arc<Edge>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    public_port: u16,
-    shutdown: CancellationToken,
-) -> io::Result<()> {
+async fn connection(edge: Arc<Edge>, arrived: Arrived, shutdown: CancellationToken) -> io::Result<()> {
+    let Arrived { mut stream, peer, public_port, kind } = arrived;
     socket::prepare(&stream)?;
-    let client = Client { peer: plain(peer), local: plain(stream.local_addr()?), public_port };
-    let grace = edge.config.shutdown_grace;
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let edge = edge.clone();
-        async move { Ok::<_, Infallible>(request::handle(&edge, client, request).await) }
-    });
-    let mut connection = pin!(http().serve_connection(TokioIo::new(stream), service).with_upgrades());
-    let served = match shutdown.run_until_cancelled(connection.as_mut()).await {
-        Some(served) => served,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            timeout(grace, connection).await.unwrap_or(Ok(()))
+    let mut client = Client::new(peer, stream.local_addr()?, public_port);
+    if edge.config.is_trusted_proxy(client.peer.ip()) {
+        proxy_protocol::read(&mut stream, &mut client).await?;
+    }
+    let _place = edge.arrivals.enter(client.peer.ip()).map_err(io::Error::other)?;
+    match kind {
+        ListenerKind::Http => {
+            serve_http(edge, ClientIo::Plain(stream), client, HttpVersion::Http1, shutdown).await
         }
-    };
-    served.map_err(io::Error::other)
-}
-
-fn http() -> http1::Builder {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits::HEAD_TIMEOUT)
-        .max_headers(limits::MAX_HEADERS)
-        .max_buf_size(limits::MAX_BUFFER);
-    http
-}
-
-/// An IPv4 client of an IPv6 socket is shown as what it is.
-fn plain(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+        ListenerKind::Https => {
+            let (stream, facts) = handshake(&edge, stream, &client).await?;
+            let version = facts.http_version();
+            client.tls = Some(facts);
+            serve_http(edge, ClientIo::Tls(stream), client, version, shutdown).await
+        }
+    }
 }

@@ -1,9 +1,25 @@
 //! What the edge is told at start.
 
-use std::time::Duration;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use ipnet::IpNet;
+use roost_catalog::Catalog;
+use roost_host_api::HostClient;
 use roost_model::{HostId, Region};
+use roost_seal::MasterKey;
 use tokio::net::TcpListener;
+
+use crate::arrivals::ClientLimits;
+
+/// What the edge works with.
+pub struct EdgeParts {
+    /// Must be followed by somebody.
+    pub catalog: Catalog,
+    /// The node's own.
+    pub host: HostClient,
+    /// Opens the keys of certificates.
+    pub keys: Option<Arc<MasterKey>>,
+}
 
 /// Settings of one node's edge.
 #[derive(Debug, Clone)]
@@ -19,6 +35,12 @@ pub struct EdgeConfig {
     pub patience: Duration,
     /// Open client connections; the next one waits to be accepted.
     pub max_connections: usize,
+    /// Most that one client's address may ask for.
+    pub client_limits: ClientLimits,
+    /// Proxies in front: each connection from them begins with a PROXY header that says whose it is.
+    pub proxies: Vec<IpNet>,
+    /// Names below the base domain that have no certificate are served with one that nobody vouches for.
+    pub self_signed: bool,
     /// How long requests in flight may go on after the edge was told to stop.
     pub shutdown_grace: Duration,
 }
@@ -33,15 +55,32 @@ impl EdgeConfig {
             idle_after: Duration::from_secs(10),
             patience: Duration::from_secs(60),
             max_connections: 8192,
+            client_limits: ClientLimits::default(),
+            proxies: Vec::new(),
+            self_signed: false,
             shutdown_grace: Duration::from_secs(10),
         }
     }
 }
 
-/// A bound socket that speaks HTTP.
+impl EdgeConfig {
+    pub(crate) fn is_trusted_proxy(&self, peer: IpAddr) -> bool {
+        self.proxies.iter().any(|proxies| proxies.contains(&peer))
+    }
+}
+
+/// A bound socket, and what is spoken on it.
 #[derive(Debug)]
 pub struct Listener {
     pub socket: TcpListener,
     /// The public port of fly.toml that it stands for; 80 even where root is missing to bind it.
     pub public_port: u16,
+    pub kind: ListenerKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenerKind {
+    Http,
+    /// HTTP in TLS.
+    Https,
 }

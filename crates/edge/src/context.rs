@@ -6,10 +6,13 @@ use http::HeaderValue;
 use roost_catalog::Catalog;
 use roost_host_api::HostClient;
 use roost_routing::Vantage;
+use roost_seal::MasterKey;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::{EdgeConfig, pool::Pool, queue::Queues, wake::Wakes};
+use crate::{
+    EdgeConfig, EdgeError, EdgeParts, arrivals::Arrivals, pool::Pool, queue::Queues, tls::Tls, wake::Wakes,
+};
 
 pub(crate) struct Edge {
     pub config: EdgeConfig,
@@ -20,6 +23,12 @@ pub(crate) struct Edge {
     pub pool: Pool,
     pub wakes: Wakes,
     pub queues: Queues,
+    pub arrivals: Arc<Arrivals>,
+    pub tls: Tls,
+    /// Opens certificates' keys; without it there are only the edge's own certificates.
+    pub keys: Option<Arc<MasterKey>>,
+    /// The public port of a listener that speaks TLS, if there is one.
+    pub https_port: Option<u16>,
     /// Connections, tunnels and stops in progress.
     pub tasks: TaskTracker,
     /// The region as a header value.
@@ -28,10 +37,19 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    pub fn new(config: EdgeConfig, catalog: Catalog, host: HostClient) -> Arc<Self> {
+    pub fn new(
+        config: EdgeConfig,
+        parts: EdgeParts,
+        https_port: Option<u16>,
+    ) -> Result<Arc<Self>, EdgeError> {
+        let EdgeParts { catalog, host, keys } = parts;
         let region = HeaderValue::from_str(config.region.as_str())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Arc::new(Self {
+        Ok(Arc::new(Self {
+            arrivals: Arrivals::new(config.client_limits),
+            tls: Tls::new(&config.base_domain)?,
+            keys,
+            https_port,
             vantage: Vantage::alone(config.host.clone()),
             config,
             catalog,
@@ -42,7 +60,7 @@ impl Edge {
             queues: Queues::default(),
             tasks: TaskTracker::new(),
             started: Instant::now(),
-        })
+        }))
     }
 
     /// Time since the edge began: the clock of machines' activity.

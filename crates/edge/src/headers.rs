@@ -14,7 +14,7 @@ use roost_model::Region;
 use roost_routing::Steering;
 use ulid::Ulid;
 
-use crate::{accept::Client, context::Edge};
+use crate::{client::Client, context::Edge};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("fly-request-id");
 const CLIENT_IP: HeaderName = HeaderName::from_static("fly-client-ip");
@@ -81,8 +81,9 @@ pub(crate) fn to_app(headers: &mut HeaderMap, edge: &Edge, client: &Client, id: 
     headers.insert(FORWARDED_PORT, client.local.port().into());
     headers.insert(REGION, edge.region.clone());
     headers.insert(REQUEST_ID, id.0.clone());
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
-    headers.insert(X_FORWARDED_SSL, HeaderValue::from_static("off"));
+    let (scheme, ssl) = if client.tls.is_some() { ("https", "on") } else { ("http", "off") };
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    headers.insert(X_FORWARDED_SSL, HeaderValue::from_static(ssl));
     if let Entry::Vacant(port) = headers.entry(X_FORWARDED_PORT) {
         port.insert(client.local.port().into());
     }

@@ -1,6 +1,6 @@
 //! The edge: what an app's users touch.
 //!
-//! Responsible for: HTTP by host name, from the client's connection to a machine's and back: finding
+//! Responsible for: HTTP by host name, plain or in TLS, from the client's connection to a machine's and back: finding
 //! the app and the machine, waking one when none runs, counting what is in flight, forwarding both
 //! ways as bytes arrive, and putting machines to sleep that nobody needs. It answers itself only when
 //! it cannot ask the app, with a stable [`Code`].
@@ -11,29 +11,39 @@
 //! The path of a request, one file a step:
 //!
 //! ```text
-//!  accept ─► request ─► route ─► wake ─► connect ─► forward ─► respond
-//!                        │ permit, queue    │ pool     └─────► upgrade
-//!                        └─ routing::choose └─ backend
+//!  accept ─► http ─► request ─► route ─► wake ─► connect ─► forward ─► respond
+//!   │ arrivals          │         │ permit, queue    │ pool     └─────► upgrade
+//!   └ handshake: tls    │         └─ routing::choose └─ backend
+//!                       └─ destination, well_known
 //! ```
 
 mod config;
 mod serve;
 
 mod accept;
+mod arrivals;
 mod backend;
+mod client;
+mod client_io;
 mod connect;
+mod destination;
 mod forward;
+mod handshake;
 mod headers;
 mod permit;
 mod pool;
+mod proxy_protocol;
 mod queue;
 mod request;
 mod request_body;
 mod respond;
 mod route;
+mod serve_http;
 mod socket;
+mod tls;
 mod upgrade;
 mod wake;
+mod well_known;
 
 mod context;
 mod failure;
@@ -41,7 +51,9 @@ mod limits;
 mod loads;
 mod sleeper;
 
-pub use config::{EdgeConfig, Listener};
+pub use arrivals::ClientLimits;
+pub use config::{EdgeConfig, EdgeParts, Listener, ListenerKind};
 pub use failure::{Code, ERROR_HEADER, Failure};
 pub use loads::serve_loads;
 pub use serve::{EdgeError, serve};
+pub use tls::SelfSignedError;

@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+/// For a TLS handshake: two round trips, with a client far away on a bad network.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For the header that a trusted proxy sends first, which is in its first packet.
+pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// For the whole head of a request, and for the idle time between two on one connection: longer than
 /// browsers' own keep-alive pings, short enough that slow clients cannot collect connections.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,6 +1,7 @@
 //! The edge's own interface: tells the other roles of its box how busy a machine is.
 //!
-//! A deploy asks before it stops a machine, so that no request is cut.
+//! A deploy asks before it stops a machine, so that no request is cut; who orders a certificate asks whether
+//! the proof is there before the authority looks.
 
 use std::convert::Infallible;
 
@@ -10,7 +11,7 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use roost_catalog::Catalog;
-use roost_edge_api::MachineLoad;
+use roost_edge_api::{MachineLoad, ShownChallenge};
 use roost_model::{AppName, MachineId};
 use tokio::net::UnixListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -44,10 +45,9 @@ pub async fn serve_loads(listener: UnixListener, catalog: Catalog, shutdown: Can
 }
 
 fn answer(catalog: &Catalog, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let load = (request.method() == Method::GET).then(|| machine_of(request.uri().path())).flatten();
-    match load {
-        Some((app, machine)) => {
-            let body = serde_json::to_vec(&load_of(catalog, &app, &machine)).unwrap_or_default();
+    let body = (request.method() == Method::GET).then(|| body(catalog, request.uri().path())).flatten();
+    match body {
+        Some(body) => {
             let json = (header::CONTENT_TYPE, "application/json");
             Response::builder().header(json.0, json.1).body(Full::from(body)).unwrap_or_default()
         }
@@ -57,6 +57,15 @@ fn answer(catalog: &Catalog, request: &Request<Incoming>) -> Response<Full<Bytes
             response
         }
     }
+}
+
+fn body(catalog: &Catalog, path: &str) -> Option<Vec<u8>> {
+    if let Some((app, machine)) = machine_of(path) {
+        return serde_json::to_vec(&load_of(catalog, &app, &machine)).ok();
+    }
+    let hostname = path.strip_prefix("/v1/challenges/")?;
+    let token = catalog.load().challenge(hostname)?.token.clone();
+    serde_json::to_vec(&ShownChallenge { token }).ok()
 }
 
 fn machine_of(path: &str) -> Option<(AppName, MachineId)> {

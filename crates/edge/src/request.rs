@@ -9,9 +9,10 @@ use roost_model::AppName;
 use tracing::info;
 
 use crate::{
-    accept::Client,
+    client::Client,
     connect::connect,
     context::Edge,
+    destination,
     failure::{Code, Failure},
     forward::{Outgoing, Sent},
     headers::{self, RequestId},
@@ -19,13 +20,13 @@ use crate::{
     permit::Permit,
     respond::{AnswerBody, AppBody},
     route::Journey,
-    upgrade,
+    upgrade, well_known,
 };
 
 /// Answers one request: with what the app says, or with why it could not be asked.
 pub(crate) async fn handle(
     edge: &Arc<Edge>,
-    client: Client,
+    client: &Client,
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let id = RequestId::generate(&edge.config.region);
@@ -44,15 +45,22 @@ pub(crate) async fn handle(
 
 async fn serve(
     edge: &Arc<Edge>,
-    client: Client,
+    client: &Client,
     id: &RequestId,
     mut request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Failure> {
     let upgrade = headers::upgrade(request.headers()).map(|_| hyper::upgrade::on(&mut request));
     let (mut head, body) = request.into_parts();
-    let app = app(&mut head, &edge.config.base_domain)?;
+    let host = host(&mut head)?;
+    if let Some(answer) = well_known::challenge(edge, &head) {
+        return Ok(answer.map(AnswerBody::Own));
+    }
+    let app = app(edge, client, &host)?;
+    if let Some(answer) = well_known::to_https(edge, client, &app, &head) {
+        return Ok(answer.map(AnswerBody::Own));
+    }
     let mut journey = Journey::new(edge, app, client.public_port, headers::steering(&head.headers));
-    headers::to_app(&mut head.headers, edge, &client, id);
+    headers::to_app(&mut head.headers, edge, client, id);
     let mut outgoing = Outgoing::new(head, body);
     let mut resends = 0;
     loop {
@@ -81,18 +89,25 @@ async fn serve(
     }
 }
 
-/// The app that the request is for; leaves `head` in the form that apps expect.
-fn app(head: &mut Parts, base_domain: &str) -> Result<AppName, Failure> {
+/// The app that the request is for.
+fn app(edge: &Edge, client: &Client, host: &str) -> Result<AppName, Failure> {
+    let app = client.app.clone().or_else(|| destination::app_of_host(edge, host));
+    app.ok_or_else(|| {
+        let base_domain = &edge.config.base_domain;
+        let detail = format!("\"{host}\" is no name of an app's own, nor of the form <app>.{base_domain}.");
+        Failure::new(Code::UnknownApp, detail)
+    })
+}
+
+/// The one `Host` that the request names; leaves `head` in the form that apps expect.
+fn host(head: &mut Parts) -> Result<String, Failure> {
     if head.method == Method::CONNECT {
         return Err(Code::BadTarget.into());
     }
     to_origin_form(head)?;
     let mut hosts = head.headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Code::BadHost.into()) };
-    let host = host.to_str().map_err(|_| Code::BadHost)?;
-    roost_routing::app_of_host(host, base_domain).ok_or_else(|| {
-        Failure::new(Code::UnknownApp, format!("\"{host}\" is no name of the form <app>.{base_domain}."))
-    })
+    Ok(host.to_str().map_err(|_| Code::BadHost)?.to_owned())
 }
 
 /// `GET http://name/path` becomes `GET /path` with that name as `Host` (RFC 9112, section 3.2.2).

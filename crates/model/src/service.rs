@@ -111,6 +111,30 @@ impl Port {
             _ => None,
         }
     }
+
+    /// `tls_options`; what cannot be read is as good as not there.
+    pub fn tls_options(&self) -> TlsOptions {
+        let options = self.extra.get("tls_options").cloned().map(serde_json::from_value);
+        options.and_then(Result::ok).unwrap_or_default()
+    }
+}
+
+/// How a port speaks TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TlsOptions {
+    /// Protocols of ALPN, the best first; empty: what the handlers speak.
+    pub alpn: Vec<String>,
+    /// `TLSv1.2`, `TLSv1.3`; empty: both.
+    pub versions: Vec<String>,
+    /// Where no certificate is, show one that nobody vouches for.
+    pub default_self_signed: Option<bool>,
+}
+
+impl TlsOptions {
+    pub fn allows(&self, version: &str) -> bool {
+        self.versions.is_empty() || self.versions.iter().any(|allowed| allowed == version)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -23,6 +23,9 @@ pub const BUILDS: &str = "builds/";
 pub const SECRETS: &str = "secrets/";
 pub const ADDRESSES: &str = "addresses/";
 pub const CERTIFICATES: &str = "certificates/";
+pub const PLATFORM_CERTIFICATES: &str = "platform-certificates/";
+pub const ACME_CHALLENGES: &str = "acme-challenges/";
+pub const ACME_ACCOUNTS: &str = "acme-accounts/";
 pub const HOSTNAMES: &str = "hostnames/";
 pub const SECRET_KEYS: &str = "secret-keys/";
 pub const TOKENS: &str = "tokens/";
@@ -144,6 +147,18 @@ pub fn certificates(app: &AppName) -> String {
 
 pub fn certificate(app: &AppName, hostname: &str) -> String {
     format!("{CERTIFICATES}{app}/{hostname}")
+}
+
+pub fn platform_certificate(hostname: &str) -> String {
+    format!("{PLATFORM_CERTIFICATES}{hostname}")
+}
+
+pub fn acme_challenge(hostname: &str) -> String {
+    format!("{ACME_CHALLENGES}{hostname}")
+}
+
+pub fn acme_account(authority: &str) -> String {
+    format!("{ACME_ACCOUNTS}{authority}")
 }
 
 pub fn hostname(hostname: &str) -> String {

@@ -16,7 +16,10 @@
 //! | `builds/<app>/<number>` | [`BuildRecord`] | when the build ends |
 //! | `secrets/<app>/<version>` | [`SecretsRecord`] | never: a change makes the next version |
 //! | `addresses/<app>/<ip>` | [`AddressRecord`] | |
-//! | `certificates/<app>/<hostname>` | [`CertificateRecord`] | when one is requested, imported, checked |
+//! | `certificates/<app>/<hostname>` | [`CertificateRecord`] | when one is requested, imported, checked, issued |
+//! | `platform-certificates/<hostname>` | [`CertificateRecord`] | as above; names of the platform itself |
+//! | `acme-challenges/<hostname>` | [`ChallengeRecord`] | there while an authority checks a name |
+//! | `acme-accounts/<authority>` | [`AcmeAccountRecord`] | never |
 //! | `hostnames/<hostname>` | [`HostnameRecord`] | |
 //! | `secret-keys/<app>` | [`SecretKeysRecord`] | with every key set |
 //! | `tokens/<sha256 of the token>` | [`TokenRecord`] | when it is revoked |
@@ -52,7 +55,10 @@ pub use self::{
     address::{AddressKind, AddressRecord},
     app::AppRecord,
     build::{BuildRecord, BuildStatus},
-    certificate::{CertificateRecord, CustomCertificate, DnsFindings, HostnameRecord},
+    certificate::{
+        AcmeAccountRecord, CertificateRecord, ChallengeKind, ChallengeRecord, CustomCertificate, DnsFindings,
+        HostnameRecord, IssuedCertificate, Issuing, IssuingFailure, OpenOrder,
+    },
     deploy::{DeployLock, DeployOwner, DeployRecord, RolloutRecord, StepProgress},
     host::HostRecord,
     identity_key::IdentityKeyRecord,

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apps, audit, auth, completions, deploy, doctor, env, launch, logs, machine, orgs, releases, rollback,
-    scale, secrets, server, status, tokens, volumes,
+    apps, audit, auth, certs, completions, deploy, doctor, env, launch, logs, machine, orgs, releases,
+    rollback, scale, secrets, server, status, tokens, volumes,
 };
 
 #[derive(Debug, Parser)]
@@ -95,6 +95,9 @@ pub enum Command {
     /// Manage an app's secrets
     #[command(visible_alias = "secret")]
     Secrets(secrets::Args),
+    /// Manage an app's own names and their certificates
+    #[command(visible_alias = "certificates")]
+    Certs(certs::Args),
     /// Change how many machines an app has
     Scale(scale::Args),
     /// Log in and out

@@ -42,6 +42,7 @@ async fn every_example_does_what_it_is_there_to_show() -> Result<()> {
     let options = ServerOptions {
         api: SocketAddr::from((Ipv4Addr::LOCALHOST, 4391)),
         edge: SocketAddr::from((Ipv4Addr::LOCALHOST, 8391)),
+        edge_tls: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8491))),
         config: format!("[network]\ntable = {TABLE:?}\niface_prefix = {PREFIX:?}\n"),
         ..ServerOptions::default()
     };

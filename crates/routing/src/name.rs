@@ -7,9 +7,14 @@ use roost_model::AppName;
 /// Case, a trailing dot and a port do not matter. `base_domain` is lower case without dots at
 /// its ends.
 pub fn app_of_host(host: &str, base_domain: &str) -> Option<AppName> {
-    let name = without_port(host).trim_end_matches('.').to_ascii_lowercase();
+    let name = bare_host(host);
     let app = name.strip_suffix(base_domain)?.strip_suffix('.')?;
     app.parse().ok()
+}
+
+/// The name in a `Host` header: lower case, without port or final dot.
+pub fn bare_host(host: &str) -> String {
+    without_port(host).trim_end_matches('.').to_ascii_lowercase()
 }
 
 fn without_port(host: &str) -> &str {

@@ -1,6 +1,6 @@
 //! A machine's services, and which of them answers a public port.
 
-use roost_model::service::{Autostop, Concurrency, Handler, Protocol, Service};
+use roost_model::service::{Autostop, Concurrency, Handler, Protocol, Service, TlsOptions};
 
 /// Soft limit of a service that sets none.
 const DEFAULT_SOFT_LIMIT: u32 = 20;
@@ -25,6 +25,7 @@ pub struct PublicPort {
     pub last: u16,
     pub handlers: Vec<Handler>,
     pub force_https: bool,
+    pub tls: TlsOptions,
 }
 
 /// How many requests a machine may have in flight.
@@ -49,7 +50,8 @@ impl From<&Service> for Route {
         let ports = service.ports.iter().filter_map(|port| {
             let (first, last) = port.range()?;
             let handlers = port.handlers.clone();
-            Some(PublicPort { first, last, handlers, force_https: port.force_https.unwrap_or(false) })
+            let force_https = port.force_https.unwrap_or(false);
+            Some(PublicPort { first, last, handlers, force_https, tls: port.tls_options() })
         });
         Self {
             protocol: service.protocol,

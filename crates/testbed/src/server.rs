@@ -19,6 +19,7 @@ use crate::{leftovers, wait_until};
 
 /// Where a server's edge listens unless told otherwise.
 pub const EDGE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
+pub const EDGE_TLS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 443);
 
 /// Where a server's api listens unless told otherwise.
 pub const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4280);
@@ -31,6 +32,8 @@ const READY_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct ServerOptions {
     pub api: SocketAddr,
     pub edge: SocketAddr,
+    /// Where it speaks TLS, if at all.
+    pub edge_tls: Option<SocketAddr>,
     /// Further lines of the configuration file.
     pub config: String,
     /// Further environment variables.
@@ -39,7 +42,7 @@ pub struct ServerOptions {
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { api: API, edge: EDGE, config: String::new(), env: Vec::new() }
+        Self { api: API, edge: EDGE, edge_tls: Some(EDGE_TLS), config: String::new(), env: Vec::new() }
     }
 }
 
@@ -64,9 +67,10 @@ impl Server {
         // Short, because sockets live below it.
         let folder = tempfile::Builder::new().prefix("rt-").rand_bytes(4).tempdir_in("/tmp")?;
         let server = Self { binary: binary.to_owned(), folder, options, child: Mutex::new(None) };
-        let ServerOptions { api, edge, config, .. } = &server.options;
+        let ServerOptions { api, edge, edge_tls, config, .. } = &server.options;
+        let edge_tls = edge_tls.map(|address| format!("{:?}", address.to_string())).unwrap_or_default();
         let config = format!(
-            "data_dir = {:?}\napi.listen = \"{api}\"\nedge.http = [\"{edge}\"]\n{config}",
+            "data_dir = {:?}\napi.listen = \"{api}\"\nedge.http = [\"{edge}\"]\nedge.https = [{edge_tls}]\n{config}",
             server.data_dir()
         );
         std::fs::write(server.config_path(), config)?;

@@ -50,18 +50,36 @@ pub enum CustomError {
     OtherKey,
 }
 
+/// What a name's own certificate says.
+pub(crate) struct Leaf {
+    pub begins: Timestamp,
+    pub expires_at: Timestamp,
+    /// The name that people know it by.
+    pub issuer: String,
+    /// `rsa` or `ecdsa`.
+    pub key_type: &'static str,
+}
+
+impl Leaf {
+    /// The first certificate of a chain that holds together, is for the name and has this key.
+    pub fn checked(hostname: &str, chain: &str, key: &str) -> Result<Self, CustomError> {
+        if chain.len() > MAX_CHAIN_BYTES {
+            return Err(CustomError::ChainTooLong);
+        }
+        let ders = certificates(chain)?;
+        let parsed = parse(&ders)?;
+        check_order(&parsed)?;
+        check_name(hostname, &ders[0])?;
+        check_key(&ders, key)?;
+        let leaf = &parsed[0];
+        let (begins, expires_at) = validity(leaf)?;
+        Ok(Self { begins, expires_at, issuer: issuer(leaf), key_type: key_type(leaf)? })
+    }
+}
+
 /// Everything about it but the key, which is for the caller to seal.
 pub fn check(hostname: &str, chain: &str, key: &str) -> Result<CustomCertificate, CustomError> {
-    if chain.len() > MAX_CHAIN_BYTES {
-        return Err(CustomError::ChainTooLong);
-    }
-    let ders = certificates(chain)?;
-    let parsed = parse(&ders)?;
-    check_order(&parsed)?;
-    check_name(hostname, &ders[0])?;
-    check_key(&ders, key)?;
-    let leaf = &parsed[0];
-    let (begins, expires_at) = validity(leaf)?;
+    let Leaf { begins, expires_at, issuer, key_type } = Leaf::checked(hostname, chain, key)?;
     let now = Timestamp::now();
     if now < begins {
         return Err(CustomError::NotYet(begins));
@@ -72,8 +90,8 @@ pub fn check(hostname: &str, chain: &str, key: &str) -> Result<CustomCertificate
     Ok(CustomCertificate {
         chain: chain.to_owned(),
         sealed_key: String::new(),
-        key_type: key_type(leaf)?.to_owned(),
-        issuer: issuer(leaf),
+        key_type: key_type.to_owned(),
+        issuer,
         expires_at,
         created_at: now,
     })

@@ -1,7 +1,7 @@
 //! Names of an app's own and their certificates: requested, brought along, checked, removed.
 //!
 //! Responsible for: the records, whether a certificate and its key fit the name, and what the name's DNS lacks.
-//! Not responsible for: issuing certificates and serving them, which is the edge's.
+//! Not responsible for: having certificates issued (`acme`), and serving them, which is the edge's.
 
 mod custom;
 mod dns;
@@ -20,12 +20,14 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use roost_api_types::{CertificateDetail, CertificateList, ErrorCode, ImportCertificate, RequestCertificate};
 use roost_model::AppName;
-use roost_records::{AppRecord, CertificateRecord};
+use roost_records::{AppRecord, CertificateRecord, DnsFindings, Issuing, key};
 use serde::Deserialize;
 
 use self::custom::CustomError;
+pub(crate) use self::custom::Leaf;
 pub use self::dns::system_resolvers;
 use crate::{
+    acme::{self, Ways},
     api::Api,
     error::{ApiError, Result},
     http::{AppPath, Body, Params},
@@ -87,9 +89,10 @@ pub async fn request(
     AppPath(app): AppPath,
     Body(body): Body<RequestCertificate>,
 ) -> Result<(StatusCode, Json<CertificateDetail>)> {
-    let hostname = host_name(&body.hostname)?;
+    let hostname = own_name(&api, &body.hostname)?;
     let record =
         api.store.add_certificate(&app.name, &hostname, |record| record.acme_requested = true).await?;
+    api.acme.wake();
     Ok((StatusCode::CREATED, Json(shown::detail(&api, &app, &record))))
 }
 
@@ -98,7 +101,7 @@ pub async fn import(
     AppPath(app): AppPath,
     Body(body): Body<ImportCertificate>,
 ) -> Result<(StatusCode, Json<CertificateDetail>)> {
-    let hostname = host_name(&body.hostname)?;
+    let hostname = own_name(&api, &body.hostname)?;
     let mut custom = custom::check(&hostname, &body.fullchain, &body.private_key)?;
     custom.sealed_key = api.master_key.seal(&context(&app.name, &hostname), body.private_key.as_bytes());
     let record =
@@ -123,10 +126,17 @@ pub async fn check(
 ) -> Result<Json<CertificateDetail>> {
     let hostname = hostname.to_lowercase();
     api.store.certificate(&app.name, &hostname).await?;
-    let found = dns::look_up(&hostname, &api.config.resolvers).await;
-    let changed =
-        api.store.change_certificate(&app.name, &hostname, |record| record.dns = Some(found.clone()));
+    let (found, ways) = ways(&api, &app.name, &hostname).await?;
+    let changed = api.store.change_certificate(&app.name, &hostname, |record| {
+        record.dns = Some(found.clone());
+        // What kept the issuer from trying is mended.
+        let waits_for_dns = record.issuing.failure.as_ref().is_some_and(|f| f.code == "dns_not_configured");
+        if waits_for_dns && (ways.leads_here || ways.by_dns) {
+            record.issuing = Issuing::default();
+        }
+    });
     let record = changed.await?.ok_or_else(|| no_name(&app.name, &hostname))?;
+    api.acme.wake();
     let dns_records = Some(shown::records(&found));
     Ok(Json(CertificateDetail { dns_records, ..shown::detail(&api, &app, &record) }))
 }
@@ -137,7 +147,7 @@ pub async fn delete(
     Path((_, hostname)): Path<(String, String)>,
 ) -> Result<StatusCode> {
     remove(&api, &app, &hostname, |record| {
-        record.acme_requested = false;
+        forget_issued(record);
         record.custom = None;
     })
     .await?;
@@ -149,7 +159,7 @@ pub async fn delete_acme(
     AppPath(app): AppPath,
     Path((_, hostname)): Path<(String, String)>,
 ) -> Result<Json<CertificateDetail>> {
-    let record = remove(&api, &app, &hostname, |record| record.acme_requested = false).await?;
+    let record = remove(&api, &app, &hostname, forget_issued).await?;
     Ok(Json(shown::detail(&api, &app, &record)))
 }
 
@@ -160,10 +170,27 @@ pub async fn delete_custom(
 ) -> Result<Json<CertificateDetail>> {
     let record = remove(&api, &app, &hostname, |record| record.custom = None).await?;
     let warning = match record.acme_requested {
+        true if record.issued.is_some() => format!("{} has the issued certificate now", record.hostname),
         true => format!("{} has no certificate until one is issued", record.hostname),
         false => format!("{} has no certificate now, and is the app's no longer", record.hostname),
     };
     Ok(Json(CertificateDetail { warning: Some(warning), ..shown::detail(&api, &app, &record) }))
+}
+
+fn forget_issued(record: &mut CertificateRecord) {
+    record.acme_requested = false;
+    record.issued = None;
+    record.issuing = Issuing::default();
+}
+
+/// What DNS says of a name now, and how it can be proven to an authority.
+pub(crate) async fn ways(api: &Api, app: &AppName, hostname: &str) -> Result<(DnsFindings, Ways)> {
+    let app = api.store.app(app).await?.record;
+    let found = dns::look_up(hostname, &api.config.resolvers).await;
+    let leads_here = shown::leads_here(api, &app, hostname, &found);
+    let challenge = acme::dns_challenge(&api.config, &app.name, hostname);
+    let by_dns = challenge.is_some_and(|(_, target)| found.acme_challenge_cname == Some(target));
+    Ok((found, Ways { leads_here, by_handshake: api.config.edge_speaks_tls, by_dns }))
 }
 
 /// Removes a part; a name with nothing left is given back.
@@ -184,9 +211,22 @@ async fn remove(
     }))
 }
 
-/// The key opens only for the app and the name that it was sealed for.
+/// The key opens only for the record that it was sealed for: the edge knows it by its place.
 fn context(app: &AppName, hostname: &str) -> String {
-    format!("certificates/{app}/{hostname}")
+    key::certificate(app, hostname)
+}
+
+/// A host name that an app can have: none of those that are apps' already by their own names.
+fn own_name(api: &Api, text: &str) -> Result<String> {
+    let name = host_name(text)?;
+    let base_domain = &api.config.base_domain;
+    let below = name.strip_suffix(base_domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    match below {
+        false => Ok(name),
+        true => Err(ApiError::invalid(format!(
+            "hostname: \"{name}\" is below {base_domain}, where every app has its name already; use a domain of your own"
+        ))),
+    }
 }
 
 /// A name that could be in DNS, in lower case; `*` only as the whole first label.

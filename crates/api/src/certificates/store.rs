@@ -51,14 +51,7 @@ impl Store {
                 return Err(ApiError::invalid(format!("app \"{app}\" has {MAX_NAMES} names already")));
             }
             let now = Timestamp::now();
-            let mut record = CertificateRecord {
-                hostname: hostname.to_owned(),
-                acme_requested: false,
-                custom: None,
-                dns: None,
-                created_at: now,
-                updated_at: now,
-            };
+            let mut record = CertificateRecord::new(hostname.to_owned(), now);
             change(&mut record);
             let writes = [
                 put(key::certificate(app, hostname), &record),

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use reqwest::{Method, Response};
-use roost_api::{Api, ApiConfig, ApiParts, ImageResolver};
+use roost_api::{AcmeConfig, Api, ApiConfig, ApiParts, ImageResolver};
 use roost_api_types::{Deploy, DeployAnswer, DeployEvent};
 use roost_directory::SqliteDirectory;
 use roost_edge_api::EdgeClient;
@@ -156,6 +156,8 @@ async fn serve(folder: PathBuf, host: &FakeHost) -> Server {
         machine_socket: folder.join("machines.sock"),
         audit: folder.join("audit.db"),
         base_domain: "roost.localhost".to_owned(),
+        acme: AcmeConfig::default(),
+        edge_speaks_tls: true,
         resolvers: vec![resolver::address()],
         public_addresses: vec![[127, 0, 0, 1].into(), std::net::Ipv6Addr::LOCALHOST.into()],
         app_url: "http://{app}.roost.localhost:8080".to_owned(),

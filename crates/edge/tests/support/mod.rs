@@ -2,7 +2,9 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
-use std::{net::SocketAddr, time::Duration};
+pub mod tls;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
@@ -12,9 +14,10 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use roost_catalog::{AppRecord, Catalog, CatalogConfig, Change};
-use roost_edge::{EdgeConfig, Listener, serve};
+use roost_edge::{EdgeConfig, EdgeParts, Listener, ListenerKind, serve};
 use roost_fake_host::{FakeHost, FakeMachine};
 use roost_model::{MachineId, MachineState, NetworkId};
+use roost_seal::MasterKey;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +27,12 @@ pub const BASE: &str = "roost.test";
 pub struct Node {
     pub host: FakeHost,
     pub catalog: Catalog,
+    /// Plain HTTP.
     pub address: SocketAddr,
+    /// HTTP in TLS.
+    pub tls_address: SocketAddr,
+    /// Seals the keys of certificates.
+    pub keys: Arc<MasterKey>,
     pub client: Client<HttpConnector, Body>,
     pub shutdown: CancellationToken,
     pub edge: JoinHandle<()>,
@@ -69,13 +77,15 @@ impl Node {
         let info = host.info();
         let mut config = EdgeConfig::new(BASE, info.id.clone(), info.region.clone());
         configure(&mut config);
-        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = socket.local_addr().unwrap();
-        let listeners = vec![Listener { socket, public_port: 80 }];
-        let serving = serve(config, catalog.clone(), host.client(), listeners, shutdown.clone());
+        let (plain, address) = listener(80, ListenerKind::Http).await;
+        let (tls, tls_address) = listener(443, ListenerKind::Https).await;
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Arc::new(MasterKey::open_or_create(&folder.path().join("master")).unwrap());
+        let parts = EdgeParts { catalog: catalog.clone(), host: host.client(), keys: Some(keys.clone()) };
+        let serving = serve(config, parts, vec![plain, tls], shutdown.clone());
         let edge = tokio::spawn(async move { serving.await.unwrap() });
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { host, catalog, address, client, shutdown, edge }
+        Self { host, catalog, address, tls_address, keys, client, shutdown, edge }
     }
 
     pub async fn get(&self, app: &str, path: &str) -> Answer {
@@ -108,6 +118,12 @@ impl Drop for Node {
         self.shutdown.cancel();
         self.edge.abort();
     }
+}
+
+async fn listener(public_port: u16, kind: ListenerKind) -> (Listener, SocketAddr) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    (Listener { socket, public_port, kind }, address)
 }
 
 pub fn record(app: &str) -> AppRecord {

@@ -3,6 +3,7 @@
 pub mod apps;
 pub mod audit;
 pub mod auth;
+pub mod certs;
 pub mod completions;
 mod confirm;
 mod context;
@@ -52,6 +53,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Machine(args) => return machine::run(args, &context).await,
         Command::Volumes(args) => volumes::run(args, &context).await?,
         Command::Secrets(args) => secrets::run(args, &context).await?,
+        Command::Certs(args) => certs::run(args, &context).await?,
         Command::Scale(args) => scale::run(args, &context).await?,
         Command::Auth(args) => auth::run(args, &context).await?,
         Command::Tokens(args) => tokens::run(args, &context).await?,

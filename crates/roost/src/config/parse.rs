@@ -53,6 +53,9 @@ fn check(config: &ServerConfig, file: &str) -> Result<(), ConfigError> {
     {
         return invalid("api.url", "must begin with http:// or https://".to_owned());
     }
+    if let Some((key, message)) = config.acme.problem() {
+        return invalid(key, message.to_owned());
+    }
     if config.base_domain.is_empty() || config.base_domain.starts_with('.') {
         return invalid("base_domain", "must be a domain name such as roost.localhost".to_owned());
     }

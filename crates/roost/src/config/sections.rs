@@ -5,6 +5,9 @@ use std::{
     path::PathBuf,
 };
 
+use ipnet::IpNet;
+use roost_api::AcmeConfig;
+use roost_edge::ClientLimits;
 use roost_host::HostSettings;
 use roost_images::PullConfig;
 use roost_model::{HostId, Region};
@@ -34,6 +37,7 @@ pub struct ServerConfig {
     pub api: ApiSection,
     pub edge: EdgeSection,
     pub dns: DnsSection,
+    pub acme: AcmeConfig,
     pub host: HostSettings,
     pub vmm: VmmConfig,
     pub network: HostNetConfig,
@@ -69,6 +73,15 @@ pub struct ApiSection {
 pub struct EdgeSection {
     /// Plain HTTP listeners: `[::]:80` (both families), `[::]:8080` when not root.
     pub http: Vec<SocketAddr>,
+    /// HTTPS listeners: `[::]:443`, `[::]:8443` when not root; none when empty.
+    pub https: Vec<SocketAddr>,
+    /// Proxies in front, which begin each connection with a PROXY header (version 1 or 2).
+    pub proxies: Vec<IpNet>,
+    /// Open connections of the whole node, and of one client's address.
+    pub max_connections: usize,
+    pub max_connections_per_client: u32,
+    /// TLS handshakes that one client's address may begin in a burst; a tenth comes back each second.
+    pub max_handshakes_per_client: u32,
     /// Where the listeners are reached from outside: what apps get as shared addresses. Loopback when empty, if
     /// the base domain is under `.localhost`.
     pub public_addresses: Vec<IpAddr>,
@@ -96,6 +109,7 @@ impl Default for ServerConfig {
             api: ApiSection::default(),
             edge: EdgeSection::default(),
             dns: DnsSection::default(),
+            acme: AcmeConfig::default(),
             host: HostSettings::default(),
             vmm: VmmConfig::default(),
             network: HostNetConfig::default(),
@@ -118,9 +132,18 @@ impl Default for ApiSection {
 
 impl Default for EdgeSection {
     fn default() -> Self {
-        let port = if nix::unistd::geteuid().is_root() { 80 } else { 8080 };
-        let http = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))];
-        Self { http, public_addresses: Vec::new() }
+        let (http, https) = if nix::unistd::geteuid().is_root() { (80, 443) } else { (8080, 8443) };
+        let everywhere = |port| vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))];
+        let limits = ClientLimits::default();
+        Self {
+            http: everywhere(http),
+            https: everywhere(https),
+            proxies: Vec::new(),
+            max_connections: 8192,
+            max_connections_per_client: limits.connections,
+            max_handshakes_per_client: limits.handshakes,
+            public_addresses: Vec::new(),
+        }
     }
 }
 

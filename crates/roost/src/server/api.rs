@@ -60,7 +60,9 @@ fn settings(config: &ServerConfig, data: &DataDir) -> ApiConfig {
         base_domain: config.base_domain.clone(),
         app_url: app_url(config),
         public_addresses: public_addresses(config),
+        edge_speaks_tls: !config.edge.https.is_empty(),
         resolvers: resolvers(config),
+        acme: config.acme.clone(),
     }
 }
 

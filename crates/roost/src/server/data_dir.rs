@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use nix::fcntl::{Flock, FlockArg};
+use roost_seal::{KeyFileError, MasterKey};
 
 use crate::{config::Role, failure::OrNext as _};
 
@@ -91,6 +92,13 @@ impl Paths {
 
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys")
+    }
+
+    /// What secrets are sealed with; made at first start.
+    pub fn master_key(&self) -> Result<MasterKey, KeyFileError> {
+        let made = DirBuilder::new().mode(0o700).recursive(true).create(self.keys());
+        made.map_err(|source| KeyFileError::Io { path: self.keys(), source })?;
+        MasterKey::open_or_create(&self.keys().join("master"))
     }
 
     pub fn registry(&self) -> PathBuf {

@@ -1,18 +1,22 @@
 //! The edge role: listeners for the apps' users.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use roost_catalog::Catalog;
-use roost_edge::{EdgeConfig, Listener};
+use roost_edge::{ClientLimits, EdgeConfig, EdgeParts, Listener, ListenerKind};
 use roost_host_api::HostClient;
 use tokio::net::TcpListener;
 
 use super::{DataDir, private_socket, running::Running};
 use crate::{config::ServerConfig, failure::OrNext as _};
 
-/// The port of fly.toml that a plain HTTP listener stands for.
+/// The ports of fly.toml that the listeners stand for, wherever they are.
 const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
 
 /// Starts the role; returns when it accepts connections.
 pub async fn start(
@@ -24,10 +28,10 @@ pub async fn start(
 ) -> anyhow::Result<()> {
     let mut listeners = Vec::new();
     for &address in &config.edge.http {
-        let socket = bind(address).await.with_context(|| format!("cannot listen on {address}"));
-        let socket = socket.or_next("stop what listens there, or set [edge] http")?;
-        tracing::info!(address = %socket.local_addr()?, "edge serves");
-        listeners.push(Listener { socket, public_port: HTTP_PORT });
+        listeners.push(listen(address, HTTP_PORT, ListenerKind::Http, "http").await?);
+    }
+    for &address in &config.edge.https {
+        listeners.push(listen(address, HTTPS_PORT, ListenerKind::Https, "https").await?);
     }
     let loads = private_socket::bind(&data.edge_socket()).context("cannot open the edge's socket")?;
     let (known, shutdown) = (catalog.clone(), running.shutdown());
@@ -35,13 +39,38 @@ pub async fn start(
         roost_edge::serve_loads(loads, known, shutdown).await;
         Ok(())
     });
-    let settings = EdgeConfig::new(&config.base_domain, config.host_id.clone(), config.region.clone());
-    let shutdown = running.shutdown();
-    running.add(
-        "edge",
-        async move { Ok(roost_edge::serve(settings, catalog, host, listeners, shutdown).await?) },
-    );
+    let keys = data.master_key().context("cannot read the key that certificates' keys are sealed with")?;
+    let parts = EdgeParts { catalog, host, keys: Some(Arc::new(keys)) };
+    let (settings, shutdown) = (settings(config), running.shutdown());
+    running.add("edge", async move { Ok(roost_edge::serve(settings, parts, listeners, shutdown).await?) });
     Ok(())
+}
+
+fn settings(config: &ServerConfig) -> EdgeConfig {
+    let edge = &config.edge;
+    EdgeConfig {
+        max_connections: edge.max_connections,
+        client_limits: ClientLimits {
+            connections: edge.max_connections_per_client,
+            handshakes: edge.max_handshakes_per_client,
+        },
+        proxies: edge.proxies.clone(),
+        // No authority vouches for names that mean every box.
+        self_signed: config.base_domain.ends_with(".localhost"),
+        ..EdgeConfig::new(&config.base_domain, config.host_id.clone(), config.region.clone())
+    }
+}
+
+async fn listen(
+    address: SocketAddr,
+    public_port: u16,
+    kind: ListenerKind,
+    key: &str,
+) -> anyhow::Result<Listener> {
+    let socket = bind(address).await.with_context(|| format!("cannot listen on {address}"));
+    let socket = socket.or_next(format!("stop what listens there, or set [edge] {key}"))?;
+    tracing::info!(address = %socket.local_addr()?, key, "edge serves");
+    Ok(Listener { socket, public_port, kind })
 }
 
 /// `[::]` takes IPv4 as well; a box without IPv6 listens on IPv4 alone.

@@ -1,0 +1,23 @@
+//! Which app a host name means: one of its own, or the one below the base domain.
+
+use roost_model::AppName;
+
+use crate::context::Edge;
+
+/// The app that the value of a `Host` header means, if any. Names below the base domain come first:
+/// nobody can claim another app's.
+pub(crate) fn app_of_host(edge: &Edge, host: &str) -> Option<AppName> {
+    if let Some(app) = roost_routing::app_of_host(host, &edge.config.base_domain) {
+        return Some(app);
+    }
+    named(edge, &roost_routing::bare_host(host))
+}
+
+/// As [`app_of_host`], for a name in lower case and without a port.
+pub(crate) fn app_of_name(edge: &Edge, name: &str) -> Option<AppName> {
+    roost_routing::app_of_host(name, &edge.config.base_domain).or_else(|| named(edge, name))
+}
+
+fn named(edge: &Edge, name: &str) -> Option<AppName> {
+    edge.catalog.load().name(name)?.app.clone()
+}

@@ -1,0 +1,83 @@
+//! Step 2, where a listener speaks TLS: the handshake, with the certificate of the name that the client asks
+//! for.
+//!
+//! Everything comes from memory: the certificates and the apps of this moment's snapshots. A client that asks
+//! for no name, or for one that nobody has here, is told so by the alert that means it.
+
+use std::{
+    io::{self, ErrorKind},
+    sync::Arc,
+};
+
+use rustls::{ServerConfig, server::Acceptor};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
+use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
+use tracing::{debug, info};
+
+use crate::{
+    client::{Client, TlsFacts, TlsVersion},
+    context::Edge,
+    limits::HANDSHAKE_TIMEOUT,
+    tls::{NoCertificate, Wanted},
+};
+
+/// Speaks TLS with the client, within a bound of time.
+pub(crate) async fn handshake(
+    edge: &Edge,
+    stream: TcpStream,
+    client: &Client,
+) -> io::Result<(Box<TlsStream<TcpStream>>, TlsFacts)> {
+    edge.arrivals.handshake(client.peer.ip()).map_err(io::Error::other)?;
+    let stream = timeout(HANDSHAKE_TIMEOUT, Box::pin(agree(edge, stream, client))).await??;
+    let facts = facts(&stream);
+    debug!(peer = %client.peer, name = facts.server_name.as_deref(), version = facts.version.as_str(), "TLS");
+    Ok((stream, facts))
+}
+
+async fn agree(edge: &Edge, stream: TcpStream, client: &Client) -> io::Result<Box<TlsStream<TcpStream>>> {
+    let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let hello = start.client_hello();
+    let name = hello.server_name().map(str::to_ascii_lowercase);
+    let protocols: Vec<Vec<u8>> = hello.alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
+    let wanted = Wanted { name: name.as_deref(), protocols: &protocols };
+    match edge.tls.config_for(edge, client, &wanted) {
+        Ok(config) => accept_with(start, config).await,
+        Err(why) => {
+            info!(peer = %client.peer, name = name.as_deref().unwrap_or(""), %why, "TLS handshake refused");
+            start.io.write_all(&alert(why)).await?;
+            start.io.shutdown().await?;
+            Err(io::Error::new(ErrorKind::NotFound, why))
+        }
+    }
+}
+
+async fn accept_with(
+    start: tokio_rustls::StartHandshake<TcpStream>,
+    config: Arc<ServerConfig>,
+) -> io::Result<Box<TlsStream<TcpStream>>> {
+    Ok(Box::new(start.into_stream(config).await?))
+}
+
+/// A fatal alert as a record of its own (RFC 8446, sections 5.1 and 6): nothing is encrypted yet.
+fn alert(why: NoCertificate) -> [u8; 7] {
+    const ALERT: u8 = 21;
+    const FATAL: u8 = 2;
+    let description = match why {
+        NoCertificate::UnknownName => 112,
+        NoCertificate::NoName => 109,
+    };
+    [ALERT, 3, 3, 0, 2, FATAL, description]
+}
+
+fn facts(stream: &TlsStream<TcpStream>) -> TlsFacts {
+    let (_, session) = stream.get_ref();
+    let version = match session.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_2) => TlsVersion::V1_2,
+        _ => TlsVersion::V1_3,
+    };
+    TlsFacts {
+        server_name: session.server_name().map(Into::into),
+        version,
+        protocol: session.alpn_protocol().map(<[u8]>::to_vec),
+    }
+}

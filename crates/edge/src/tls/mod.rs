@@ -1,0 +1,145 @@
+//! What the edge can prove with, and how it speaks TLS: certificates by name, and settings by app.
+//!
+//! ```text
+//!  directory ─► catalog ─► keeper: opens keys, parses ─swap─► Certificates ─► handshakes
+//! ```
+//!
+//! Not responsible for: getting certificates (the api does), and the handshake itself.
+
+mod certificates;
+mod challenge;
+mod configs;
+mod keeper;
+mod self_signed;
+
+use std::sync::Arc;
+
+use roost_model::AppName;
+use rustls::{ServerConfig, crypto::CryptoProvider, sign::CertifiedKey};
+
+pub(crate) use self::keeper::{keep, refresh};
+pub use self::self_signed::SelfSignedError;
+use self::{certificates::Certificates, configs::Configs};
+use crate::{client::Client, context::Edge, destination, serve_http};
+
+/// The protocol in which authorities check names (RFC 8737).
+const ACME_PROTOCOL: &[u8] = b"acme-tls/1";
+
+pub(crate) struct Tls {
+    certificates: Arc<Certificates>,
+    configs: Configs,
+    provider: Arc<CryptoProvider>,
+}
+
+/// What a client's hello asks for.
+pub(crate) struct Wanted<'a> {
+    /// In lower case.
+    pub name: Option<&'a str>,
+    pub protocols: &'a [Vec<u8>],
+}
+
+/// Why a client cannot be shown a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoCertificate {
+    #[error("the client names no host")]
+    NoName,
+    #[error("there is no certificate for the name")]
+    UnknownName,
+}
+
+impl Tls {
+    /// # Errors
+    /// No certificate of one's own could be made.
+    pub fn new(base_domain: &str) -> Result<Self, SelfSignedError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let own = self_signed::make(&[base_domain, &format!("*.{base_domain}")], &provider)?;
+        let certificates = Arc::new(Certificates::default());
+        let configs = Configs::new(provider.clone(), certificates.clone(), Arc::new(own))?;
+        Ok(Self { certificates, configs, provider })
+    }
+
+    /// The settings for one handshake.
+    pub fn config_for(
+        &self,
+        edge: &Edge,
+        client: &Client,
+        wanted: &Wanted<'_>,
+    ) -> Result<Arc<ServerConfig>, NoCertificate> {
+        let name = wanted.name.ok_or(NoCertificate::NoName)?;
+        if wanted.protocols.iter().any(|protocol| protocol == ACME_PROTOCOL) {
+            return challenge::config(edge, &self.provider, name).ok_or(NoCertificate::UnknownName);
+        }
+        let app = destination::app_of_name(edge, name);
+        let options = app.as_ref().map(|app| options(edge, app, client.public_port)).unwrap_or_default();
+        let own = options.self_signed || edge.config.self_signed && is_under(name, &edge.config.base_domain);
+        match (self.certificates.find(name).is_some(), own) {
+            (true, _) => Ok(self.configs.with_certificates(&options)),
+            (false, true) => Ok(self.configs.self_signed(&options)),
+            (false, false) => Err(NoCertificate::UnknownName),
+        }
+    }
+
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+}
+
+/// What an app wishes of TLS on one of its ports.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Options {
+    pub versions: Versions,
+    /// Offered in this order.
+    pub protocols: Vec<Vec<u8>>,
+    pub self_signed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) enum Versions {
+    #[default]
+    All,
+    Only12,
+    Only13,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let protocols = serve_http::ALPN.iter().map(|protocol| protocol.to_vec()).collect();
+        Self { versions: Versions::All, protocols, self_signed: false }
+    }
+}
+
+/// The options of the app's service on this port, as any machine has it.
+fn options(edge: &Edge, app: &AppName, public_port: u16) -> Options {
+    let snapshot = edge.catalog.load();
+    let Some(app) = snapshot.app(app) else { return Options::default() };
+    let port = app.routes.targets.iter().find_map(|target| {
+        let mut ports = target.routes.iter().flat_map(|route| &route.ports);
+        ports.find(|port| (port.first..=port.last).contains(&public_port))
+    });
+    port.map_or_else(Options::default, |port| Options::of(&port.tls))
+}
+
+impl Options {
+    fn of(wishes: &roost_model::service::TlsOptions) -> Self {
+        let spoken = |protocol: &&&[u8]| {
+            wishes.alpn.is_empty() || wishes.alpn.iter().any(|wish| wish.as_bytes() == **protocol)
+        };
+        let (old, new) = (wishes.allows("TLSv1.2"), wishes.allows("TLSv1.3"));
+        Self {
+            versions: match (old, new) {
+                (true, false) => Versions::Only12,
+                (false, true) => Versions::Only13,
+                _ => Versions::All,
+            },
+            protocols: serve_http::ALPN.iter().filter(spoken).map(|protocol| protocol.to_vec()).collect(),
+            self_signed: wishes.default_self_signed.unwrap_or(false),
+        }
+    }
+}
+
+fn is_under(name: &str, base_domain: &str) -> bool {
+    name.strip_suffix(base_domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// A key and the chain that speaks for it, ready to sign.
+pub(crate) type Certified = Arc<CertifiedKey>;
