@@ -109,6 +109,8 @@ impl Client {
             public_addresses: Vec::new(),
             acme: Default::default(),
             edge_speaks_tls: false,
+            edge_ports: Vec::new(),
+            reserved_ports: Vec::new(),
             resolvers: Vec::new(),
         };
         let parts = ApiParts {

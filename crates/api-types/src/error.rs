@@ -32,6 +32,8 @@ pub enum ErrorCode {
     SnapshotNotFound,
     ReleaseNotFound,
     NameTaken,
+    /// The public port is another app's, or the platform's.
+    PortTaken,
     /// The machine's or the app's state does not allow it.
     WrongState,
     DeployRunning,
@@ -73,6 +75,7 @@ impl ErrorCode {
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
             Self::NameTaken
+            | Self::PortTaken
             | Self::DeployRunning
             | Self::LeaseHeld
             | Self::VolumeInUse

@@ -35,6 +35,10 @@ pub struct ApiConfig {
     pub app_url: String,
     /// Where the edge is reached from outside; given to apps as shared addresses.
     pub public_addresses: Vec<IpAddr>,
+    /// Ports that apps cannot have: the api's own, and those of the box's other services.
+    pub reserved_ports: Vec<u16>,
+    /// Where the edge itself listens.
+    pub edge_ports: Vec<u16>,
     /// The edge has a listener for HTTPS.
     pub edge_speaks_tls: bool,
     /// Asked about apps' own names; those of the box by default.

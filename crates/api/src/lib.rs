@@ -36,6 +36,7 @@ mod metrics;
 mod oidc;
 mod orgs;
 mod platform;
+mod ports;
 mod refused;
 mod registration;
 mod releases;

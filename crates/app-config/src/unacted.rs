@@ -1,8 +1,6 @@
 //! Keys that are accepted and stored although nothing acts on them yet. A deploy says them, so that
 //! nobody believes in what does not happen.
 
-use roost_model::service::Protocol;
-
 use crate::{
     AppConfig,
     section::{Build, Deploy, Experimental, HttpOptions, HttpService, ServiceSection, StrategyName, Vm},
@@ -73,15 +71,9 @@ fn http_service(found: &mut Unacted, service: &HttpService) {
 }
 
 fn service(found: &mut Unacted, at: &str, service: &ServiceSection) {
-    found.note(service.protocol == Some(Protocol::Udp), format!("{at}.protocol = \"udp\""));
     found.note(!service.machine_checks.is_empty(), format!("{at}.machine_checks"));
     for (n, port) in service.ports.iter().enumerate() {
         let at = format!("{at}.ports[{n}]");
-        found.note(
-            !port.handlers.contains(&roost_model::service::Handler::Http),
-            format!("{at} (only ports with the http handler are served)"),
-        );
-        found.note(port.proxy_proto_options.is_some(), format!("{at}.proxy_proto_options"));
         http_options(found, &at, port.http_options.as_ref());
     }
 }

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, future::join_all};
 use roost_directory::{Directory, DirectoryError, Event, KeyValue, Range, Revision};
-use roost_model::AppName;
-use roost_records::{CertificateRecord, ChallengeRecord, Record, key};
+use roost_model::{AppName, service::Protocol};
+use roost_records::{CertificateRecord, ChallengeRecord, PortRecord, Record, key};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{AppRecord, Catalog, Change, NameEntry};
+use crate::{AppRecord, Catalog, Change, NameEntry, PortHolder};
 
 /// Wait before reading everything again after the watch ended.
 const RETRY: Duration = Duration::from_millis(500);
@@ -24,7 +24,7 @@ struct Topic {
     deleted: fn(&str) -> Option<Change>,
 }
 
-const TOPICS: [Topic; 4] = [
+const TOPICS: [Topic; 5] = [
     Topic {
         prefix: key::APPS,
         all: |kvs| Change::AllApps(kvs.iter().filter_map(app).collect()),
@@ -45,6 +45,12 @@ const TOPICS: [Topic; 4] = [
         all: |kvs| Change::AllPlatformNames(kvs.iter().filter_map(|kv| name_entry(kv, None)).collect()),
         put: |kv| name_entry(kv, None).map(Change::Name),
         deleted: |hostname| Some(Change::NameDeleted { hostname: hostname.to_owned(), app: None }),
+    },
+    Topic {
+        prefix: key::PORTS,
+        all: |kvs| Change::AllPorts(kvs.iter().filter_map(port).collect()),
+        put: |kv| port(kv).map(|(port, holder)| Change::Port(port, holder)),
+        deleted: |rest| key::parse_port(rest).map(Change::PortFree),
     },
     Topic {
         prefix: key::ACME_CHALLENGES,
@@ -119,6 +125,11 @@ fn app_name_entry(kv: &KeyValue) -> Option<NameEntry> {
 
 fn name_entry(kv: &KeyValue, app: Option<AppName>) -> Option<NameEntry> {
     decode::<CertificateRecord>(kv).map(|record| NameEntry::of(record, &kv.key, app))
+}
+
+fn port(kv: &KeyValue) -> Option<((Protocol, u16), PortHolder)> {
+    let port = key::parse_port(kv.key.strip_prefix(key::PORTS)?)?;
+    Some((port, decode::<PortRecord>(kv)?.app.map_or(PortHolder::Shared, PortHolder::App)))
 }
 
 /// The record under a key; one that cannot be read is skipped, the others matter more.

@@ -27,5 +27,5 @@ mod state;
 
 pub use catalog::{Catalog, CatalogConfig, CatalogError, Changes};
 pub use names::{Challenge, NameEntry, SealedCertificate};
-pub use snapshot::{AppEntry, AppRecord, HostEntry, Snapshot};
+pub use snapshot::{AppEntry, AppRecord, HostEntry, PortHolder, Ports, Snapshot};
 pub use state::Change;

@@ -8,11 +8,12 @@ use std::{
 
 use jiff::Timestamp;
 use roost_host_api::{HostInfo, Machine};
+use roost_model::service::Protocol;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use tracing::warn;
 
-use crate::{AppRecord, Change, NameEntry, Snapshot, state::State};
+use crate::{AppRecord, Change, NameEntry, PortHolder, Snapshot, state::State};
 
 /// Version of the file; another one is not read.
 const FORMAT: u32 = 1;
@@ -27,6 +28,8 @@ struct Saved<Machine> {
     /// Their keys stay sealed.
     #[serde(default)]
     names: Vec<NameEntry>,
+    #[serde(default)]
+    ports: Vec<((Protocol, u16), PortHolder)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,6 +47,7 @@ pub(crate) fn save(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
         apps: snapshot.apps().filter_map(|app| app.record.as_deref().cloned()).collect(),
         hosts: hosts.map(|h| SavedHost { info: h.info.clone(), last_heard: h.last_heard }).collect(),
         machines: snapshot.machines().map(|m| &**m).collect(),
+        ports: snapshot.ports().iter().map(|(port, holder)| (*port, holder.clone())).collect(),
         names: snapshot.names().map(|name| NameEntry::clone(name)).collect(),
     };
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -84,6 +88,7 @@ fn fill(state: &mut State, saved: Saved<Machine>) {
     for name in saved.names {
         state.apply(Change::Name(name), now);
     }
+    state.apply(Change::AllPorts(saved.ports.into_iter().collect()), now);
     if saved.directory_read {
         state.apply(Change::AllApps(saved.apps), now);
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use roost_host_api::{HostInfo, Machine};
-use roost_model::{AppName, HostId, MachineId, NetworkId};
+use roost_model::{AppName, HostId, MachineId, NetworkId, service::Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::{Challenge, NameEntry, names::Names, shards::Shards};
@@ -15,8 +15,19 @@ pub struct Snapshot {
     pub(crate) apps: Shards<AppName, Arc<AppEntry>>,
     pub(crate) hosts: Arc<BTreeMap<HostId, HostEntry>>,
     pub(crate) names: Names,
+    pub(crate) ports: Arc<Ports>,
     /// The apps of the directory have been read at least once, now or before the last restart.
     pub(crate) directory_read: bool,
+}
+
+pub type Ports = BTreeMap<(Protocol, u16), PortHolder>;
+
+/// Whose a public port is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PortHolder {
+    /// That of every app with a service there; names tell them apart.
+    Shared,
+    App(AppName),
 }
 
 /// One app with its machines.
@@ -75,6 +86,11 @@ impl Snapshot {
     /// Every host name, in no order.
     pub fn names(&self) -> impl Iterator<Item = &Arc<NameEntry>> {
         self.names.all()
+    }
+
+    /// The public ports beside those of HTTP, and who has each.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
     }
 
     /// Differs when the names or their certificates do.

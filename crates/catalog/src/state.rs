@@ -7,9 +7,9 @@ use std::{
 
 use jiff::Timestamp;
 use roost_host_api::{HostInfo, Machine};
-use roost_model::{AppName, HostId, MachineId};
+use roost_model::{AppName, HostId, MachineId, service::Protocol};
 
-use crate::{AppEntry, AppRecord, Challenge, HostEntry, NameEntry, Snapshot, derive};
+use crate::{AppEntry, AppRecord, Challenge, HostEntry, NameEntry, PortHolder, Ports, Snapshot, derive};
 
 /// One thing that a follower learned.
 #[derive(Debug, Clone)]
@@ -41,6 +41,9 @@ pub enum Change {
         hostname: String,
         app: Option<AppName>,
     },
+    AllPorts(Ports),
+    Port((Protocol, u16), PortHolder),
+    PortFree((Protocol, u16)),
     AllChallenges(BTreeMap<String, Arc<Challenge>>),
     Challenge(String, Challenge),
     ChallengeDeleted(String),
@@ -81,6 +84,13 @@ impl State {
             }
             Change::Name(entry) => self.snapshot.names.put(entry),
             Change::NameDeleted { hostname, app } => self.snapshot.names.remove(&hostname, app.as_ref()),
+            Change::AllPorts(ports) => self.snapshot.ports = Arc::new(ports),
+            Change::Port(port, holder) => {
+                Arc::make_mut(&mut self.snapshot.ports).insert(port, holder);
+            }
+            Change::PortFree(port) => {
+                Arc::make_mut(&mut self.snapshot.ports).remove(&port);
+            }
             Change::AllChallenges(all) => self.snapshot.names.replace_challenges(all),
             Change::Challenge(hostname, challenge) => self.snapshot.names.put_challenge(hostname, challenge),
             Change::ChallengeDeleted(hostname) => self.snapshot.names.remove_challenge(&hostname),

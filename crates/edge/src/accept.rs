@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  accept ─► PROXY header, from trusted proxies ─► a place for the client's address
-//!         ─► TLS handshake, where the listener asks for one ─► HTTP
+//!         ─► handlers: TLS, HTTP, or bytes
 //! ```
 
 use std::{io, net::SocketAddr, sync::Arc};
@@ -15,16 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{
-    Listener, ListenerKind,
-    client::{Client, HttpVersion},
-    client_io::ClientIo,
-    context::Edge,
-    handshake::handshake,
-    proxy_protocol,
-    serve_http::serve_http,
-    socket,
-};
+use crate::{Listener, ListenerKind, client::Client, context::Edge, handlers, proxy_protocol, socket};
 
 /// Pause after an accept that failed, most often because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -42,7 +33,7 @@ pub(crate) async fn accept(
         let Some(accepted) = shutdown.run_until_cancelled(socket.accept()).await else { break };
         match accepted {
             Ok((stream, peer)) => {
-                let arrived = Arrived { stream, peer, public_port, kind };
+                let arrived = Arrived { stream, peer, public_port, kind: kind.clone() };
                 edge.tasks.spawn(with_permit(permit, connection(edge.clone(), arrived, shutdown.clone())));
             }
             Err(error) => {
@@ -76,15 +67,5 @@ async fn connection(edge: Arc<Edge>, arrived: Arrived, shutdown: CancellationTok
         proxy_protocol::read(&mut stream, &mut client).await?;
     }
     let _place = edge.arrivals.enter(client.peer.ip()).map_err(io::Error::other)?;
-    match kind {
-        ListenerKind::Http => {
-            serve_http(edge, ClientIo::Plain(stream), client, HttpVersion::Http1, shutdown).await
-        }
-        ListenerKind::Https => {
-            let (stream, facts) = handshake(&edge, stream, &client).await?;
-            let version = facts.http_version();
-            client.tls = Some(facts);
-            serve_http(edge, ClientIo::Tls(stream), client, version, shutdown).await
-        }
-    }
+    handlers::serve(edge, stream, client, kind, shutdown).await
 }

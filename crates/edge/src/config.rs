@@ -1,11 +1,15 @@
 //! What the edge is told at start.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use roost_catalog::Catalog;
 use roost_host_api::HostClient;
-use roost_model::{HostId, Region};
+use roost_model::{AppName, HostId, Region};
 use roost_seal::MasterKey;
 use tokio::net::TcpListener;
 
@@ -39,6 +43,8 @@ pub struct EdgeConfig {
     pub client_limits: ClientLimits,
     /// Proxies in front: each connection from them begins with a PROXY header that says whose it is.
     pub proxies: Vec<IpNet>,
+    /// Where ports of apps' services are opened; `[::]` is every address of the box.
+    pub services_address: IpAddr,
     /// Names below the base domain that have no certificate are served with one that nobody vouches for.
     pub self_signed: bool,
     /// How long requests in flight may go on after the edge was told to stop.
@@ -57,6 +63,7 @@ impl EdgeConfig {
             max_connections: 8192,
             client_limits: ClientLimits::default(),
             proxies: Vec::new(),
+            services_address: Ipv6Addr::UNSPECIFIED.into(),
             self_signed: false,
             shutdown_grace: Duration::from_secs(10),
         }
@@ -78,9 +85,13 @@ pub struct Listener {
     pub kind: ListenerKind,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListenerKind {
     Http,
     /// HTTP in TLS.
     Https,
+    /// Either of them, or bytes in TLS; the client's words tell apps apart.
+    Shared,
+    /// One app's alone, and what its service says.
+    Of(AppName),
 }

@@ -46,13 +46,18 @@ pub(crate) async fn connect(
     {
         return Ok(Connected { backend, reused: true });
     }
-    let stream = dial(target, port, limit).await.map_err(|error| failure(target, port, &error))?;
+    let stream = dial(target, port, limit).await?;
     let backend = Backend::handshake(stream).await;
     let backend = backend.map_err(|error| Failure::new(Code::NoAnswer, error.to_string()))?;
     Ok(Connected { backend, reused: false })
 }
 
-async fn dial(target: &Target, port: u16, limit: Duration) -> io::Result<TcpStream> {
+/// A new connection. `limit` bounds one attempt.
+pub(crate) async fn dial(target: &Target, port: u16, limit: Duration) -> Result<TcpStream, Failure> {
+    dial_any(target, port, limit).await.map_err(|error| failure(target, port, &error))
+}
+
+async fn dial_any(target: &Target, port: u16, limit: Duration) -> io::Result<TcpStream> {
     match dial_one(target.ipv4.into(), port, limit).await {
         Err(refused) if refused.kind() == ErrorKind::ConnectionRefused => {
             dial_one(target.private_ip.into(), port, limit).await.map_err(|_| refused)

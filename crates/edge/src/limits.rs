@@ -8,6 +8,15 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// For the header that a trusted proxy sends first, which is in its first packet.
 pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Ports that are open for apps' services beside those of HTTP, each a socket or more.
+pub const MAX_OPENINGS: usize = 4096;
+
+/// Clients of one UDP port that are remembered, how long they may be silent, and how many datagrams of one wait
+/// while its machine is woken.
+pub const MAX_FLOWS: usize = 4096;
+pub const FLOW_IDLE: Duration = Duration::from_secs(60);
+pub const FLOW_QUEUE: usize = 64;
+
 /// For the whole head of a request, and for the idle time between two on one connection: longer than
 /// browsers' own keep-alive pings, short enough that slow clients cannot collect connections.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);

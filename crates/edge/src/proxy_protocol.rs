@@ -1,12 +1,14 @@
-//! The PROXY protocol, versions 1 and 2, from a trusted proxy in front: whose connection it passes on.
+//! The PROXY protocol, versions 1 and 2: from a trusted proxy in front, and to machines that ask for it.
 //!
 //! Source: "The PROXY protocol", HAProxy's document of 2020. A header that is missing or wrong ends the
 //! connection: without it, the client's address would be the proxy's.
 
 use std::{
     io::{self, ErrorKind},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
+
+use roost_model::service::ProxyProtocol;
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
@@ -124,6 +126,36 @@ fn parse_addresses(family: u8, rest: &[u8]) -> io::Result<Option<Ends>> {
     }
 }
 
+/// The header that tells a machine whose connection follows.
+pub(crate) fn header_for(client: &Client, version: ProxyProtocol) -> Vec<u8> {
+    match version {
+        ProxyProtocol::V1 => line_for(client).into_bytes(),
+        ProxyProtocol::V2 => binary_for(client),
+    }
+}
+
+fn line_for(client: &Client) -> String {
+    let Client { peer, local, .. } = client;
+    let family = match (peer.ip(), local.ip()) {
+        (IpAddr::V4(_), IpAddr::V4(_)) => "TCP4",
+        (IpAddr::V6(_), IpAddr::V6(_)) => "TCP6",
+        _ => return "PROXY UNKNOWN\r\n".to_owned(),
+    };
+    format!("PROXY {family} {} {} {} {}\r\n", peer.ip(), local.ip(), peer.port(), local.port())
+}
+
+fn binary_for(client: &Client) -> Vec<u8> {
+    let Client { peer, local, .. } = client;
+    let (family, addresses) = match (peer.ip(), local.ip()) {
+        (IpAddr::V4(peer), IpAddr::V4(local)) => (0x11, [&peer.octets()[..], &local.octets()].concat()),
+        (IpAddr::V6(peer), IpAddr::V6(local)) => (0x21, [&peer.octets()[..], &local.octets()].concat()),
+        _ => return [&SIGNATURE[..], &[0x21, 0, 0, 0]].concat(),
+    };
+    let ports = [peer.port().to_be_bytes(), local.port().to_be_bytes()].concat();
+    let length = u16::try_from(addresses.len() + ports.len()).unwrap_or_default();
+    [&SIGNATURE[..], &[0x21, family], &length.to_be_bytes(), &addresses, &ports].concat()
+}
+
 fn invalid(what: &'static str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what)
 }
@@ -161,6 +193,19 @@ mod tests {
         assert_eq!(left, 5);
         let local = [&SIGNATURE[..], &[0x20, 0, 0, 0]].concat();
         assert_eq!(read_ends(&local).await.0.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_is_what_is_read() {
+        for (peer, local) in
+            [("192.0.2.1:50000", "203.0.113.9:443"), ("[2001:db8::1]:50000", "[2001:db8::2]:443")]
+        {
+            let client = Client::new(peer.parse().unwrap(), local.parse().unwrap(), 443);
+            for version in [ProxyProtocol::V1, ProxyProtocol::V2] {
+                let (ends, left) = read_ends(&header_for(&client, version)).await;
+                assert_eq!((ends.unwrap(), left), (Some((client.peer, client.local)), 0), "{version:?}");
+            }
+        }
     }
 
     #[tokio::test]

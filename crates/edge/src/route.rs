@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use roost_catalog::{Changes, Snapshot};
 use roost_model::{AppName, MachineId};
-use roost_routing::{Ask, Choice, Pending, Steering, Target, Unavailable, choose};
+use roost_routing::{Ask, Choice, Over, Pending, Steering, Target, Unavailable, choose};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
 
 /// One request's way to a machine, over all its attempts.
 pub(crate) struct Journey {
+    over: Over,
     edge: Arc<Edge>,
     app: AppName,
     public_port: u16,
@@ -52,9 +53,15 @@ enum Step {
 }
 
 impl Journey {
+    /// Of a request.
     pub fn new(edge: &Arc<Edge>, app: AppName, public_port: u16, steering: Steering) -> Self {
+        Self::over(Over::Http, edge, app, public_port, steering)
+    }
+
+    pub fn over(over: Over, edge: &Arc<Edge>, app: AppName, public_port: u16, steering: Steering) -> Self {
         let begun = Instant::now();
         Self {
+            over,
             edge: edge.clone(),
             app,
             public_port,
@@ -116,7 +123,12 @@ impl Journey {
         let Some(app) = snapshot.app(&self.app) else {
             return if snapshot.knows_all_apps() { Err(Code::UnknownApp.into()) } else { Ok(Step::NotReady) };
         };
-        let ask = Ask { public_port: self.public_port, steering: &self.steering, excluded: &self.excluded };
+        let ask = Ask {
+            over: self.over,
+            public_port: self.public_port,
+            steering: &self.steering,
+            excluded: &self.excluded,
+        };
         match choose(&app.routes, &ask, &self.edge.vantage, &mut rand::rng()) {
             Choice::Serve { target, route, wake } => {
                 if let Some(another) = wake {

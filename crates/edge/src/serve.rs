@@ -7,7 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 use crate::{
-    EdgeConfig, EdgeParts, Listener, ListenerKind, accept::accept, context::Edge, sleeper, tls,
+    EdgeConfig, EdgeParts, Listener, ListenerKind, accept::accept, context::Edge, openings, sleeper, tls,
     tls::SelfSignedError,
 };
 
@@ -31,6 +31,7 @@ pub async fn serve(
         info!(%address, public_port = listener.public_port, "edge listens");
         accepting.spawn(accept(edge.clone(), listener, room.clone(), shutdown.clone()));
     }
+    accepting.spawn(openings::follow(edge.clone(), room, shutdown.clone()));
     accepting.close();
     tokio::select! {
         () = sleeper::run(edge.clone()) => {}

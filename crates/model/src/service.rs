@@ -35,11 +35,20 @@ fn tcp() -> Protocol {
     Protocol::Tcp
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     Tcp,
     Udp,
+}
+
+impl Protocol {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
 }
 
 /// What to do with an idle machine; on the wire also `false` (off) and `true` (stop).
@@ -112,11 +121,28 @@ impl Port {
         }
     }
 
+    /// The version in `proxy_proto_options`.
+    pub fn proxy_protocol(&self) -> ProxyProtocol {
+        let version = self.extra.get("proxy_proto_options").and_then(|options| options.get("version"));
+        match version.and_then(serde_json::Value::as_str) {
+            Some("v2") => ProxyProtocol::V2,
+            _ => ProxyProtocol::V1,
+        }
+    }
+
     /// `tls_options`; what cannot be read is as good as not there.
     pub fn tls_options(&self) -> TlsOptions {
         let options = self.extra.get("tls_options").cloned().map(serde_json::from_value);
         options.and_then(Result::ok).unwrap_or_default()
     }
+}
+
+/// Versions of the PROXY protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProxyProtocol {
+    #[default]
+    V1,
+    V2,
 }
 
 /// How a port speaks TLS.

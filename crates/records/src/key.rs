@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use roost_model::{AppName, HostId};
+use roost_model::{AppName, HostId, service::Protocol};
 use ulid::Ulid;
 
 use crate::Email;
@@ -27,6 +27,7 @@ pub const PLATFORM_CERTIFICATES: &str = "platform-certificates/";
 pub const ACME_CHALLENGES: &str = "acme-challenges/";
 pub const ACME_ACCOUNTS: &str = "acme-accounts/";
 pub const HOSTNAMES: &str = "hostnames/";
+pub const PORTS: &str = "ports/";
 pub const SECRET_KEYS: &str = "secret-keys/";
 pub const TOKENS: &str = "tokens/";
 pub const IDENTITY_KEYS: &str = "identity-keys/";
@@ -163,6 +164,17 @@ pub fn acme_account(authority: &str) -> String {
 
 pub fn hostname(hostname: &str) -> String {
     format!("{HOSTNAMES}{hostname}")
+}
+
+pub fn port(protocol: Protocol, port: u16) -> String {
+    format!("{PORTS}{}/{port:05}", protocol.as_str())
+}
+
+/// The port of a key, without the prefix.
+pub fn parse_port(rest: &str) -> Option<(Protocol, u16)> {
+    let (protocol, port) = rest.split_once('/')?;
+    let protocol = [Protocol::Tcp, Protocol::Udp].into_iter().find(|p| p.as_str() == protocol)?;
+    Some((protocol, port.parse().ok()?))
 }
 
 pub fn secret_keys(app: &AppName) -> String {

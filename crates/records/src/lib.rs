@@ -21,6 +21,7 @@
 //! | `acme-challenges/<hostname>` | [`ChallengeRecord`] | there while an authority checks a name |
 //! | `acme-accounts/<authority>` | [`AcmeAccountRecord`] | never |
 //! | `hostnames/<hostname>` | [`HostnameRecord`] | |
+//! | `ports/<protocol>/<port>` | [`PortRecord`] | when an app needs one that nobody uses |
 //! | `secret-keys/<app>` | [`SecretKeysRecord`] | with every key set |
 //! | `tokens/<sha256 of the token>` | [`TokenRecord`] | when it is revoked |
 //! | `token-uses/<id>` | [`TokenUse`] | at most once an hour |
@@ -44,6 +45,7 @@ pub mod key;
 mod key_pair;
 mod org;
 mod peer;
+mod port;
 mod record;
 mod release;
 mod secret;
@@ -65,6 +67,7 @@ pub use self::{
     key_pair::KeyPairRecord,
     org::{DEFAULT_NETWORK, MemberRecord, MemberRole, NetworkRecord, OrgRecord, PERSONAL_ORG},
     peer::PeerRecord,
+    port::PortRecord,
     record::{Corrupt, Record, Stored},
     release::{CarriedOutBy, ClientRollout, ClientStatus, ReleaseId, ReleaseReason, ReleaseRecord},
     secret::{SecretsRecord, StoredSecret},

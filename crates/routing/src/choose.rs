@@ -8,18 +8,30 @@
 use std::{cmp::Ordering, sync::Arc, time::Duration};
 
 use rand::Rng;
-use roost_model::{MachineId, MachineState, Region};
+use roost_model::{MachineId, MachineState, Region, service::Protocol};
 
-use crate::{App, Health, LoadClass, Target, Vantage, find_service};
+use crate::{App, Health, LoadClass, Target, Vantage, find_port, find_service};
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
+    pub over: Over,
     /// The port that the node's listener stands for.
     pub public_port: u16,
     pub steering: &'a Steering,
     /// Machines that failed this very request a moment ago.
     pub excluded: &'a [MachineId],
+}
+
+/// What arrives at the public port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// A request.
+    Http,
+    /// A connection that is carried as it is.
+    Tcp,
+    /// Datagrams of one client.
+    Udp,
 }
 
 /// Wishes of the client: `fly-force-instance-id` and its kin.
@@ -109,7 +121,12 @@ enum Standing {
 
 fn standing(target: &Target, ask: &Ask<'_>, vantage: &Vantage) -> Standing {
     let steering = ask.steering;
-    let Some(route) = find_service(&target.routes, ask.public_port) else {
+    let route = match ask.over {
+        Over::Http => find_service(&target.routes, ask.public_port),
+        Over::Tcp => find_port(&target.routes, Protocol::Tcp, ask.public_port).map(|(route, _)| route),
+        Over::Udp => find_port(&target.routes, Protocol::Udp, ask.public_port).map(|(route, _)| route),
+    };
+    let Some(route) = route else {
         return Standing::Out(Unavailable::NoService);
     };
     if !allowed(target, steering) {

@@ -19,9 +19,9 @@ mod target;
 mod vantage;
 
 pub use app::App;
-pub use choose::{Ask, Choice, Pending, Steering, Unavailable, choose};
+pub use choose::{Ask, Choice, Over, Pending, Steering, Unavailable, choose};
 pub use load::{Load, LoadClass, Refused};
 pub use name::{app_of_host, bare_host};
-pub use service::{Limits, Route, find_service};
+pub use service::{Limits, PublicPort, Route, find_port, find_service};
 pub use target::{Health, Target};
 pub use vantage::Vantage;

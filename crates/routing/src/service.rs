@@ -1,6 +1,6 @@
 //! A machine's services, and which of them answers a public port.
 
-use roost_model::service::{Autostop, Concurrency, Handler, Protocol, Service, TlsOptions};
+use roost_model::service::{Autostop, Concurrency, Handler, Protocol, ProxyProtocol, Service, TlsOptions};
 
 /// Soft limit of a service that sets none.
 const DEFAULT_SOFT_LIMIT: u32 = 20;
@@ -26,6 +26,8 @@ pub struct PublicPort {
     pub handlers: Vec<Handler>,
     pub force_https: bool,
     pub tls: TlsOptions,
+    /// What the handler `proxy_proto` sends.
+    pub proxy_protocol: ProxyProtocol,
 }
 
 /// How many requests a machine may have in flight.
@@ -51,7 +53,8 @@ impl From<&Service> for Route {
             let (first, last) = port.range()?;
             let handlers = port.handlers.clone();
             let force_https = port.force_https.unwrap_or(false);
-            Some(PublicPort { first, last, handlers, force_https, tls: port.tls_options() })
+            let (tls, proxy_protocol) = (port.tls_options(), port.proxy_protocol());
+            Some(PublicPort { first, last, handlers, force_https, tls, proxy_protocol })
         });
         Self {
             protocol: service.protocol,
@@ -83,6 +86,14 @@ impl Route {
 pub fn find_service(routes: &[Route], public_port: u16) -> Option<usize> {
     let position = |port| routes.iter().position(|route| route.speaks_http_on(port));
     position(Some(public_port)).or_else(|| position(None))
+}
+
+/// Indices of the service that has exactly this public port, and of the port in it.
+pub fn find_port(routes: &[Route], protocol: Protocol, public_port: u16) -> Option<(usize, usize)> {
+    routes.iter().enumerate().filter(|(_, route)| route.protocol == protocol).find_map(|(index, route)| {
+        let has = |port: &PublicPort| (port.first..=port.last).contains(&public_port);
+        Some((index, route.ports.iter().position(has)?))
+    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use proptest::{prelude::*, sample::select};
 use rand::{SeedableRng, rngs::StdRng};
 use roost_model::{InstanceId, MachineId, MachineState, service::Service};
 use roost_routing::{
-    App, Ask, Choice, Health, Load, LoadClass, Route, Steering, Target, Vantage, choose,
+    App, Ask, Choice, Health, Load, LoadClass, Over, Route, Steering, Target, Vantage, choose,
     sleep::{Now, plan},
 };
 use serde_json::json;
@@ -89,7 +89,7 @@ fn vantage() -> Vantage {
 }
 
 fn ask<'a>(steering: &'a Steering) -> Ask<'a> {
-    Ask { public_port: 80, steering, excluded: &[] }
+    Ask { over: Over::Http, public_port: 80, steering, excluded: &[] }
 }
 
 /// The order that the rules promise, from best to worst.
@@ -212,7 +212,7 @@ fn a_request_that_was_just_refused_waits_instead_of_waking_more() {
     let app = app(&[running, asleep], Timestamp::now());
     let steering = Steering::default();
     let excluded = [app.targets[0].id.clone()];
-    let ask = Ask { public_port: 80, steering: &steering, excluded: &excluded };
+    let ask = Ask { over: Over::Http, public_port: 80, steering: &steering, excluded: &excluded };
     let choice = choose(&app, &ask, &vantage(), &mut StdRng::seed_from_u64(1));
     assert!(matches!(choice, Choice::Wait(roost_routing::Pending::Excluded)), "{choice:?}");
 }

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use roost_api_types::{DeployKind, DeployStatus, ErrorCode};
+use roost_app_config::ReleaseMeta;
 use roost_directory::{Compare, Op, Txn};
-use roost_model::{AppName, ImageRef, MachineId};
+use roost_model::{AppName, ImageRef, MachineId, Service};
 use roost_planner::plan;
 use roost_records::{
     AppRecord, CarriedOutBy, DeployLock, DeployRecord, ReleaseReason, ReleaseRecord, RolloutRecord, Stored,
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     api::Api,
     error::{ApiError, Result},
+    ports,
     store::{MAX_TRIES, put},
 };
 
@@ -66,6 +68,7 @@ pub async fn begin(api: &Arc<Api>, app: &AppName, intent: Intent, plan_only: boo
         if plan_only {
             return Ok(prepared.begun);
         }
+        ports::claim(api, app, &services(&prepared.begun.release)?).await?;
         if api.store.txn(prepared.transaction()).await?.succeeded {
             CrashPoint::BEGUN.reach();
             let Begun { release, deploy } = &prepared.begun;
@@ -137,6 +140,15 @@ fn release(app: &AppName, version: u64, draft: &Draft) -> ReleaseRecord {
         created_by,
         created_at: Timestamp::now(),
     }
+}
+
+/// Of all process groups.
+fn services(release: &ReleaseRecord) -> Result<Vec<Service>> {
+    let config = config_of(release)?;
+    let meta = ReleaseMeta { id: release.id.to_string(), version: release.version };
+    let groups = config.process_groups();
+    let machines = groups.iter().map(|group| config.machine_config(&group.name, &release.image, &meta));
+    Ok(machines.flat_map(|machine| machine.services).collect())
 }
 
 fn current_release(app: &AppRecord) -> Result<u64> {

@@ -14,7 +14,7 @@ use crate::{
     auth::Caller,
     error::{ApiError, Result},
     http::{AppPath, Body, MachinePath},
-    images, secrets,
+    images, ports, secrets,
 };
 
 /// A create follows its reservation at once; a lost one need not block room for long.
@@ -30,6 +30,7 @@ pub async fn create(
         return Err(ApiError::new(ErrorCode::WrongState, format!("app \"{}\" is being deleted", app.name)));
     }
     let guest = input.config.guest()?;
+    ports::claim(&api, &app.name, &input.config.services).await?;
     let image = images::resolve_for(&api, &caller, &image_of(&input.config)?).await?.image;
     let (host, info) = api.hosts.place(input.region.as_deref()).await?;
     // A machine that sleeps takes nothing that another could use.
@@ -67,6 +68,7 @@ pub async fn update(
     Body(input): Body<MachineInput>,
 ) -> Result<Json<Machine>> {
     input.config.guest()?;
+    ports::claim(&api, &path.app.name, &input.config.services).await?;
     check_region(&path, &input)?;
     let before = &path.machine;
     let image = if input.config.image.is_empty() || input.config.image == before.config.image {

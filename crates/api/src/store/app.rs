@@ -107,6 +107,7 @@ impl Store {
     pub async fn remove_app(&self, name: &AppName) -> Result<()> {
         self.remove_release_ids(name).await?;
         self.give_names_back(name).await?;
+        self.give_ports_back(name).await?;
         let records = [
             key::client_rollouts(name),
             key::releases(name),

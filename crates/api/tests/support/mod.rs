@@ -157,6 +157,8 @@ async fn serve(folder: PathBuf, host: &FakeHost) -> Server {
         audit: folder.join("audit.db"),
         base_domain: "roost.localhost".to_owned(),
         acme: AcmeConfig::default(),
+        reserved_ports: vec![22],
+        edge_ports: vec![8080],
         edge_speaks_tls: true,
         resolvers: vec![resolver::address()],
         public_addresses: vec![[127, 0, 0, 1].into(), std::net::Ipv6Addr::LOCALHOST.into()],

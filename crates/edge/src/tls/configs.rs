@@ -63,6 +63,11 @@ impl Configs {
         self.get(&self.self_signed, options)
     }
 
+    /// Shows this certificate, whatever the client asks for.
+    pub fn with(&self, certified: Certified, options: &Options) -> Arc<ServerConfig> {
+        Arc::new(config(&self.provider, &self.tickets, Arc::new(Always(certified)), options))
+    }
+
     fn get(&self, kept: &Kept, options: &Options) -> Arc<ServerConfig> {
         let plain = Options::default();
         if options.protocols == plain.protocols && options.versions == plain.versions {

@@ -14,7 +14,8 @@ mod self_signed;
 
 use std::sync::Arc;
 
-use roost_model::AppName;
+use roost_model::{AppName, service::Handler};
+use roost_routing::PublicPort;
 use rustls::{ServerConfig, crypto::CryptoProvider, sign::CertifiedKey};
 
 pub(crate) use self::keeper::{keep, refresh};
@@ -65,17 +66,20 @@ impl Tls {
         client: &Client,
         wanted: &Wanted<'_>,
     ) -> Result<Arc<ServerConfig>, NoCertificate> {
-        let name = wanted.name.ok_or(NoCertificate::NoName)?;
+        // On a port of its own an app needs no name to be meant.
+        let own_name = client.app.as_ref().map(|app| format!("{app}.{}", edge.config.base_domain));
+        let name = wanted.name.or(own_name.as_deref()).ok_or(NoCertificate::NoName)?;
         if wanted.protocols.iter().any(|protocol| protocol == ACME_PROTOCOL) {
             return challenge::config(edge, &self.provider, name).ok_or(NoCertificate::UnknownName);
         }
-        let app = destination::app_of_name(edge, name);
+        let app = client.app.clone().or_else(|| destination::app_of_name(edge, name));
         let options = app.as_ref().map(|app| options(edge, app, client.public_port)).unwrap_or_default();
         let own = options.self_signed || edge.config.self_signed && is_under(name, &edge.config.base_domain);
-        match (self.certificates.find(name).is_some(), own) {
-            (true, _) => Ok(self.configs.with_certificates(&options)),
-            (false, true) => Ok(self.configs.self_signed(&options)),
-            (false, false) => Err(NoCertificate::UnknownName),
+        match (self.certificates.find(name), own) {
+            (Some(_), _) if wanted.name.is_some() => Ok(self.configs.with_certificates(&options)),
+            (Some(certified), _) => Ok(self.configs.with(certified, &options)),
+            (None, true) => Ok(self.configs.self_signed(&options)),
+            (None, false) => Err(NoCertificate::UnknownName),
         }
     }
 
@@ -116,11 +120,12 @@ fn options(edge: &Edge, app: &AppName, public_port: u16) -> Options {
         let mut ports = target.routes.iter().flat_map(|route| &route.ports);
         ports.find(|port| (port.first..=port.last).contains(&public_port))
     });
-    port.map_or_else(Options::default, |port| Options::of(&port.tls))
+    port.map_or_else(Options::default, Options::of)
 }
 
 impl Options {
-    fn of(wishes: &roost_model::service::TlsOptions) -> Self {
+    fn of(port: &PublicPort) -> Self {
+        let wishes = &port.tls;
         let spoken = |protocol: &&&[u8]| {
             wishes.alpn.is_empty() || wishes.alpn.iter().any(|wish| wish.as_bytes() == **protocol)
         };
@@ -131,7 +136,11 @@ impl Options {
                 (false, true) => Versions::Only13,
                 _ => Versions::All,
             },
-            protocols: serve_http::ALPN.iter().filter(spoken).map(|protocol| protocol.to_vec()).collect(),
+            protocols: match port.handlers.contains(&Handler::Http) {
+                true => serve_http::ALPN.iter().filter(spoken).map(|protocol| protocol.to_vec()).collect(),
+                // What is in the TLS is between the client and the app.
+                false => wishes.alpn.iter().map(|wish| wish.as_bytes().to_vec()).collect(),
+            },
             self_signed: wishes.default_self_signed.unwrap_or(false),
         }
     }

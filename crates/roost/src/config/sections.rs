@@ -75,6 +75,8 @@ pub struct EdgeSection {
     pub http: Vec<SocketAddr>,
     /// HTTPS listeners: `[::]:443`, `[::]:8443` when not root; none when empty.
     pub https: Vec<SocketAddr>,
+    /// Public ports that no app can have.
+    pub reserved_ports: Vec<u16>,
     /// Proxies in front, which begin each connection with a PROXY header (version 1 or 2).
     pub proxies: Vec<IpNet>,
     /// Open connections of the whole node, and of one client's address.
@@ -138,6 +140,8 @@ impl Default for EdgeSection {
         Self {
             http: everywhere(http),
             https: everywhere(https),
+            // SSH and DNS, by which people reach and use the box.
+            reserved_ports: vec![22, 53],
             proxies: Vec::new(),
             max_connections: 8192,
             max_connections_per_client: limits.connections,

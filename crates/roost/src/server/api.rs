@@ -60,10 +60,17 @@ fn settings(config: &ServerConfig, data: &DataDir) -> ApiConfig {
         base_domain: config.base_domain.clone(),
         app_url: app_url(config),
         public_addresses: public_addresses(config),
+        reserved_ports: reserved_ports(config),
+        edge_ports: config.edge.http.iter().chain(&config.edge.https).map(SocketAddr::port).collect(),
         edge_speaks_tls: !config.edge.https.is_empty(),
         resolvers: resolvers(config),
         acme: config.acme.clone(),
     }
+}
+
+/// What listens here already, and what a box is managed by.
+fn reserved_ports(config: &ServerConfig) -> Vec<u16> {
+    std::iter::once(config.api.listen.port()).chain(config.edge.reserved_ports.iter().copied()).collect()
 }
 
 fn resolvers(config: &ServerConfig) -> Vec<SocketAddr> {

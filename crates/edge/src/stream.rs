@@ -1,0 +1,58 @@
+//! A connection that is not HTTP: taken apart as its port's handlers say, and carried to a machine byte by byte.
+//!
+//! ```text
+//!  [pg_tls: the client asks for TLS] ─► [tls: handshake] ─► route ─► connect ─► [PROXY header] ─► bytes
+//! ```
+
+use std::{io, sync::Arc};
+
+use roost_model::{AppName, service::Handler};
+use roost_routing::{Over, PublicPort, Steering};
+use tokio::{
+    io::{AsyncWriteExt as _, copy_bidirectional_with_sizes},
+    net::TcpStream,
+};
+use tracing::info;
+
+use crate::{
+    client::Client, client_io::ClientIo, connect::dial, context::Edge, failure::Failure, permit::Permit,
+    proxy_protocol, route::Journey,
+};
+
+/// Bytes that are held of a connection each way.
+const BUFFER: usize = 16 * 1024;
+
+/// Carries a connection for as long as both ends want it; it holds its place in the machine meanwhile.
+pub(crate) async fn carry(
+    edge: &Arc<Edge>,
+    mut client_io: ClientIo,
+    client: &Client,
+    app: AppName,
+    port: &PublicPort,
+) -> io::Result<()> {
+    let (mut machine, permit) = match reach(edge, client, &app).await {
+        Ok(reached) => reached,
+        Err(failure) => {
+            info!(%app, peer = %client.peer, code = failure.code.as_str(), detail = failure.detail, "not served");
+            return Err(io::Error::other(failure));
+        }
+    };
+    if port.handlers.contains(&Handler::ProxyProto) {
+        machine.write_all(&proxy_protocol::header_for(client, port.proxy_protocol)).await?;
+    }
+    let carried = copy_bidirectional_with_sizes(&mut client_io, &mut machine, BUFFER, BUFFER).await;
+    drop(permit);
+    carried.map(drop)
+}
+
+/// A connection to a machine, and the place that it takes there.
+async fn reach(edge: &Arc<Edge>, client: &Client, app: &AppName) -> Result<(TcpStream, Permit), Failure> {
+    let mut journey = Journey::over(Over::Tcp, edge, app.clone(), client.public_port, Steering::default());
+    loop {
+        let permit = journey.admit().await?;
+        match dial(permit.target(), permit.route().internal_port, journey.dial_limit()).await {
+            Ok(stream) => return Ok((stream, permit)),
+            Err(failure) => journey.refused(permit.target(), failure)?,
+        }
+    }
+}
