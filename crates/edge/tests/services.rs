@@ -246,6 +246,54 @@ async fn postgres_clients_are_led_into_tls_and_refused_without() {
     assert!(refused.starts_with(b"E") && String::from_utf8_lossy(&refused).contains("sslmode=require"));
 }
 
+/// As much of a Postgres server as a client needs that asks one question: everybody is let in, every query
+/// answers with one row.
+async fn postgres(address: SocketAddr) {
+    async fn session(mut stream: TcpStream) -> std::io::Result<()> {
+        let length = stream.read_u32().await? as usize;
+        stream.read_exact(&mut vec![0; length - 4]).await?;
+        stream.write_all(b"R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\x0015.0\0Z\0\0\0\x05I").await?;
+        loop {
+            let kind = stream.read_u8().await?;
+            let length = stream.read_u32().await? as usize;
+            stream.read_exact(&mut vec![0; length - 4]).await?;
+            if kind != b'Q' {
+                return Ok(());
+            }
+            // One column of text, one row, the end, and ready for more.
+            stream
+                .write_all(b"T\0\0\0\x1d\0\x01said\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0")
+                .await?;
+            stream.write_all(b"D\0\0\0\x0f\0\x01\0\0\0\x05helloC\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I").await?;
+        }
+    }
+    let listener = TcpListener::bind(address).await.unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(session(stream));
+        }
+    });
+}
+
+#[tokio::test]
+async fn psql_goes_through_pg_tls() {
+    let public = free_port().await;
+    let options = json!({ "handlers": ["pg_tls"], "tls_options": { "default_self_signed": true } });
+    let (node, id) = node("db", "tcp", public, options).await;
+    postgres(inside(&node, &id)).await;
+    drop(connect(public).await);
+    let psql = |mode: &str| {
+        let target =
+            format!("host=127.0.0.1 port={public} user=u dbname=d connect_timeout=30 sslmode={mode}");
+        let mut psql = tokio::process::Command::new("psql");
+        psql.args([&target, "--no-psqlrc", "--tuples-only", "--no-align", "--command", "select"]).output()
+    };
+    let answer = psql("require").await.expect("run psql: script/setup installs it");
+    assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), "hello", "{answer:?}");
+    let refused = psql("disable").await.unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("this port speaks TLS only"), "{refused:?}");
+}
+
 #[tokio::test]
 async fn datagrams_go_there_and_back_and_wake() {
     let public = free_port().await;
