@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
 use axum::Router;
-use roost_api::{Api, ApiConfig, ApiParts, ImageResolver};
+use roost_api::{Api, ApiConfig, ApiParts, ImageResolver, RateLimits};
 use roost_bench::stats::median_ms;
 use roost_directory::SqliteDirectory;
 use roost_edge_api::EdgeClient;
@@ -95,6 +95,7 @@ impl Client {
     /// Calls an api of its own, over the host.
     async fn start(folder: &Path, host: &FakeHost) -> Result<Self> {
         let config = ApiConfig {
+            rate_limits: RateLimits::none(),
             node: "bench".to_owned(),
             admin_token: folder.join("admin-token"),
             keys: folder.join("keys"),

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use roost_model::AppName;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CreateApp {
     #[serde(alias = "app_name")]
     pub name: String,
@@ -23,7 +24,7 @@ pub struct CreateApp {
     pub enable_subdomains: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct App {
     pub id: String,
     pub internal_numeric_id: u64,
@@ -51,7 +52,7 @@ pub struct App {
     pub app_role: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AppStatus {
     /// No release was deployed yet.
@@ -77,14 +78,14 @@ impl AppStatus {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Organization {
     pub name: String,
     pub slug: String,
     pub internal_numeric_id: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct AppList {
     pub apps: Vec<App>,
     pub total_apps: u64,

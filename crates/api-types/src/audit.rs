@@ -1,9 +1,10 @@
 //! The audit trail.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One call that changed something, or was refused. Bodies are never kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEntry {
     /// Rises with each entry.
     pub id: u64,

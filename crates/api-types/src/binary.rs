@@ -1,8 +1,9 @@
 //! Bytes in JSON.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Written as base64, as clients expect; read from base64 or from a list of numbers.
@@ -12,6 +13,24 @@ pub struct Binary(pub Vec<u8>);
 impl Serialize for Binary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&BASE64_STANDARD.encode(&self.0))
+    }
+}
+
+impl JsonSchema for Binary {
+    fn schema_name() -> Cow<'static, str> {
+        "Binary".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let text = json_schema!({ "type": "string", "contentEncoding": "base64" });
+        match generator.contract().is_serialize() {
+            true => text,
+            false => json_schema!({ "anyOf": [
+                text,
+                { "type": "array", "items": { "type": "integer", "minimum": 0, "maximum": 255 } },
+                { "type": "null" },
+            ] }),
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! Certificates for an app's own names.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestCertificate {
     pub hostname: String,
 }
 
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportCertificate {
     pub hostname: String,
     /// PEM, the name's own certificate first.
@@ -23,7 +24,7 @@ impl std::fmt::Debug for ImportCertificate {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateList {
     pub certificates: Vec<CertificateSummary>,
     /// Of the next page; empty on the last.
@@ -33,7 +34,7 @@ pub struct CertificateList {
     pub total_count: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateSummary {
     pub hostname: String,
     pub status: CertificateStatus,
@@ -51,7 +52,7 @@ pub struct CertificateSummary {
     pub updated_at: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateStatus {
     Active,
@@ -61,7 +62,7 @@ pub enum CertificateStatus {
     PendingValidation,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateDetail {
     pub hostname: String,
     /// The name leads here, as far as the last check saw.
@@ -81,7 +82,7 @@ pub struct CertificateDetail {
     pub warning: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateEntry {
     /// `custom`, or `fly` for the platform's own.
     pub source: String,
@@ -93,7 +94,7 @@ pub struct CertificateEntry {
     pub issued: Vec<IssuedCertificate>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IssuedCertificate {
     /// `rsa` or `ecdsa`.
     pub r#type: String,
@@ -101,7 +102,7 @@ pub struct IssuedCertificate {
     pub certificate_authority: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateValidation {
     pub dns_configured: bool,
     pub alpn_configured: bool,
@@ -109,7 +110,7 @@ pub struct CertificateValidation {
     pub ownership_txt_configured: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DnsRequirements {
     /// Either these addresses, or the CNAME.
     pub a: Vec<String>,
@@ -120,21 +121,21 @@ pub struct DnsRequirements {
     pub ownership: OwnershipRecord,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct AcmeChallenge {
     pub name: String,
     pub target: String,
 }
 
 /// A TXT record that says whose the name is; either value will do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OwnershipRecord {
     pub name: String,
     pub app_value: String,
     pub org_value: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct DnsRecords {
     pub a: Vec<String>,
     pub aaaa: Vec<String>,
@@ -145,7 +146,7 @@ pub struct DnsRecords {
     pub ownership_txt: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ValidationError {
     pub code: String,
     pub message: String,

@@ -1,9 +1,10 @@
 //! Leases of machines.
 
 use roost_host_api::Lease as HostLease;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LeaseRequest {
     pub description: String,
@@ -12,7 +13,7 @@ pub struct LeaseRequest {
 }
 
 /// A lease in the envelope that some clients need, and beside it bare, as others read it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseAnswer {
     /// `success`.
     pub status: String,
@@ -21,7 +22,7 @@ pub struct LeaseAnswer {
     pub bare: Lease,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lease {
     pub nonce: String,
     /// Seconds since 1970.

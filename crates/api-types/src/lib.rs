@@ -22,7 +22,8 @@
 //! | `GET …/machines/{id}/wait?state=&instance_id=&timeout=` | | [`Waited`]; 408 when the time is over |
 //! | `POST …/machines/{id}/exec` | [`ExecMachine`] | [`ExecResult`] |
 //! | `GET …/machines/{id}/ps` | | `[`[`ProcessStat`]`]` |
-//! | `GET …/machines/{id}/events` | | `[MachineEvent]`, newest first |
+//! | `GET …/machines/{id}/memory` | | [`MachineMemory`] |
+//! | `GET …/machines/{id}/events?limit=` | | `[MachineEvent]`, newest first |
 //! | `POST/GET …/machines/{id}/lease` | [`LeaseRequest`] | [`LeaseAnswer`] |
 //! | `DELETE …/machines/{id}/lease` | | [`Done`] |
 //! | `GET …/machines/{id}/metadata` | | a map of texts |
@@ -100,8 +101,12 @@
 //! | `GET /v1/tokens/current` | | [`CurrentTokens`] |
 //! | `DELETE /v1/tokens/{id}` | | 204; `current` revokes the call's own |
 //! | `POST /v1/tokens/oidc` | [`CreateIdentityToken`] | a JWT, as text; machines only |
+//! | `POST /v1/tokens/authenticate` | [`AuthenticateToken`] | `[`[`VerifiedToken`]`]` |
+//! | `POST /v1/tokens/authorize` | [`AuthorizeToken`] | [`Authorized`] |
 //! | `POST …/deploy_token` | [`CreateDeployToken`] | [`DeployToken`] |
 //! | `GET …/machines/{id}/exec-stream` | upgrade [`EXEC_PROTOCOL`] | [`ExecFrame`]s, a JSON line each, both ways |
+//!
+//! The same, generated from the code and complete, is `docs/openapi.json`.
 //!
 //! `/v2` is the registry. Every answer that is no success has an [`ErrorBody`].
 

@@ -1,9 +1,10 @@
 //! Logging in from a command line.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a command line says about itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct BeginLogin {
     /// Name of the computer.
     #[serde(default)]
@@ -25,7 +26,7 @@ pub struct BeginLogin {
 }
 
 /// What the token is to be restricted to.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LoginMetadata {
     #[serde(default)]
     pub lock_organization: Option<String>,
@@ -35,7 +36,7 @@ pub struct LoginMetadata {
     pub lock_instance: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BegunLogin {
     pub id: String,
     /// Where a person approves it.
@@ -45,7 +46,7 @@ pub struct BegunLogin {
     pub user_code: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RedeemLogin {
     #[serde(default)]
     pub code: String,
@@ -53,7 +54,7 @@ pub struct RedeemLogin {
     pub code_verifier: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoginToken {
     pub id: String,
     pub access_token: String,

@@ -7,11 +7,12 @@ use roost_model::{
     AppName, GoDuration, Guest, ImageRef, InstanceId, MachineConfig, MachineEvent, MachineId, MachineState,
     Region, service::CheckStatus,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 /// Body of a create or an update.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct MachineInput {
     #[serde(default)]
     pub config: MachineConfig,
@@ -36,12 +37,15 @@ pub struct MachineInput {
     /// Take a lease of so many seconds along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_ttl: Option<u32>,
+    /// Refused when true: it is of another platform's disks.
+    #[serde(default)]
+    pub lsvd: bool,
     /// Refuse to update any other version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_version: Option<InstanceId>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Machine {
     pub id: MachineId,
     pub name: String,
@@ -66,8 +70,49 @@ pub struct Machine {
     pub nonce: Option<String>,
 }
 
+/// A machine in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ListedMachine {
+    Whole(Box<Machine>),
+    /// When the list was asked for without what is long.
+    Summary(MachineSummary),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MachineSummary {
+    pub id: MachineId,
+    pub name: String,
+    pub state: MachineState,
+    pub region: Region,
+    pub instance_id: InstanceId,
+    /// The same as `instance_id`.
+    pub version: InstanceId,
+    pub private_ip: Ipv6Addr,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub cordoned: bool,
+}
+
+impl From<roost_host_api::Machine> for MachineSummary {
+    fn from(machine: roost_host_api::Machine) -> Self {
+        Self {
+            id: machine.id,
+            name: machine.name,
+            state: machine.state,
+            region: machine.region,
+            instance_id: machine.instance_id,
+            version: machine.instance_id,
+            private_ip: machine.private_ip,
+            created_at: machine.created_at,
+            updated_at: machine.updated_at,
+            cordoned: machine.cordoned,
+        }
+    }
+}
+
 /// An image reference in its parts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct MachineImage {
     pub registry: String,
     pub repository: String,
@@ -115,7 +160,7 @@ impl MachineImage {
 }
 
 /// One of the machines of an org.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrgMachine {
     pub id: MachineId,
     pub name: String,
@@ -133,7 +178,7 @@ pub struct OrgMachine {
     pub updated_at: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrgMachineConfig {
     pub image: String,
     pub guest: Option<Guest>,
@@ -141,7 +186,7 @@ pub struct OrgMachineConfig {
 }
 
 /// In the order of their last changes.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct OrgMachineList {
     pub machines: Vec<OrgMachine>,
     /// Of the next page; empty on the last.
@@ -157,7 +202,7 @@ pub struct OrgMachineList {
 }
 
 /// It was done, or recorded to be done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Done {
     pub ok: bool,
 }
@@ -167,7 +212,7 @@ impl Done {
 }
 
 /// Answer of a start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Started {
     pub message: String,
     /// `success`.
@@ -176,17 +221,18 @@ pub struct Started {
 }
 
 /// Answer of a wait.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waited {
     pub ok: bool,
     pub state: MachineState,
     pub version: InstanceId,
     /// The event that led there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub event_id: Option<Ulid>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StopMachine {
     /// The configuration's when absent or empty.
@@ -194,20 +240,20 @@ pub struct StopMachine {
     pub timeout: Option<GoDuration>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SignalMachine {
     pub signal: Signal,
 }
 
 /// A signal by its name (`SIGTERM`) or its number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Signal {
     Number(i32),
     Name(String),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ExecMachine {
     /// The arguments, program first.
@@ -215,11 +261,13 @@ pub struct ExecMachine {
     /// Instead of `command`: one line, split into words as a shell would.
     pub cmd: String,
     pub stdin: String,
+    /// Refused when given: a machine has one container.
+    pub container: String,
     /// Seconds.
     pub timeout: Option<u64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExecResult {
     pub exit_code: i32,
     /// 0 when no signal ended it.
@@ -238,8 +286,29 @@ impl From<roost_host_api::ExecResult> for ExecResult {
     }
 }
 
+/// The memory of a machine that runs, in MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MachineMemory {
+    /// All of it: what its size says.
+    pub limit_mb: u32,
+    /// What its processes could still take, as its kernel estimates.
+    pub available_mb: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SetMemoryLimit {
+    pub limit_mb: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ReclaimMemory {
+    pub amount_mb: u32,
+}
+
 /// A process in a machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessStat {
     pub pid: i32,
     /// CPU time in milliseconds.
@@ -255,20 +324,20 @@ pub struct ProcessStat {
     pub listen_sockets: Vec<ListenSocket>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListenSocket {
     pub proto: String,
     /// `address:port`.
     pub address: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MetadataValue {
     pub value: String,
 }
 
 /// A configuration that a machine has, or had.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MachineVersion {
     pub version: InstanceId,
     pub user_config: MachineConfig,
@@ -281,7 +350,7 @@ impl From<roost_host_api::MachineVersion> for MachineVersion {
 }
 
 /// Keys to set; one that is null or empty is removed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct UpdateMetadata {
     pub metadata: BTreeMap<String, Option<String>>,

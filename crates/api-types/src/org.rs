@@ -1,9 +1,10 @@
 //! Users, orgs, members.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct User {
     pub id: String,
     pub email: String,
@@ -14,13 +15,13 @@ pub struct User {
     pub created_at: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CreateOrg {
     /// For people; its slug follows from it.
     pub name: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Org {
     pub id: String,
     pub internal_numeric_id: u64,
@@ -40,7 +41,7 @@ pub struct Org {
     pub members: Option<Vec<Member>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Member {
     pub id: String,
     pub email: String,
@@ -51,7 +52,7 @@ pub struct Member {
     pub joined_at: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Invite {
     pub email: String,
     /// `member` when absent.
@@ -59,7 +60,7 @@ pub struct Invite {
     pub role: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Invited {
     pub member: Member,
     /// For a user who is new here: a token to log in with, good for a week. Shown this once.
@@ -67,7 +68,7 @@ pub struct Invited {
     pub login_token: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetRole {
     pub role: String,
 }

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use roost_model::{Guest, Region};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RegionList {
     pub regions: Vec<RegionInfo>,
     /// Code of the one that answers.
     pub nearest: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RegionInfo {
     pub code: Region,
     pub name: String,
@@ -27,7 +28,7 @@ pub struct RegionInfo {
     pub capacity: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PlacementRequest {
     /// Size of the machines; `performance-1x` when absent.
@@ -44,12 +45,12 @@ pub struct PlacementRequest {
     pub org_slug: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PlacementList {
     pub regions: Vec<Placement>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Placement {
     pub region: Region,
     /// Machines that go there.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use roost_model::ImageRef;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::{Deploy, DeployStatus};
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CreateRelease {
     /// The app's configuration (fly.toml) as JSON.
     pub config: serde_json::Value,
@@ -29,7 +30,7 @@ pub struct CreateRelease {
     pub message: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Rollback {
     /// The release whose content comes back; the last one that ran before the current when absent.
@@ -37,7 +38,7 @@ pub struct Rollback {
     pub plan_only: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Scale {
     /// Machines wanted of each process group named.
     pub counts: BTreeMap<String, u32>,
@@ -46,7 +47,7 @@ pub struct Scale {
 }
 
 /// What was begun, or with `plan_only` would be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeployAnswer {
     #[serde(default)]
     pub release: Option<Release>,
@@ -58,9 +59,10 @@ pub struct DeployAnswer {
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Release {
     pub version: u64,
+    #[schemars(with = "String")]
     pub id: Ulid,
     /// How its last deploy stands.
     pub status: DeployStatus,

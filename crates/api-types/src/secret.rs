@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Deploy;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Secret {
     pub name: String,
     /// The same for the same value of the same app; tells nothing else about it.
@@ -16,7 +17,7 @@ pub struct Secret {
     pub updated_at: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SecretList {
     pub secrets: Vec<Secret>,
     /// Of the newest values; 0: there never were any.
@@ -28,7 +29,7 @@ pub struct SecretList {
 }
 
 /// Names to set (a text) or to remove (`null`).
-#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct UpdateSecrets {
     pub values: BTreeMap<String, Option<String>>,
     /// Give them to the app's machines at once, by a release; else they wait for the next one.
@@ -43,7 +44,7 @@ impl fmt::Debug for UpdateSecrets {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SecretsUpdated {
     pub secrets: Vec<Secret>,
     pub version: u64,
@@ -52,7 +53,7 @@ pub struct SecretsUpdated {
     pub deploy: Option<Deploy>,
 }
 
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetSecret {
     pub value: String,
 }
@@ -63,14 +64,14 @@ impl fmt::Debug for SetSecret {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecretSet {
     #[serde(flatten)]
     pub secret: Secret,
     pub version: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecretDeleted {
     pub version: u64,
 }

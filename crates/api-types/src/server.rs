@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use roost_host_api::Capacity;
 use roost_model::{HostId, ImageRef, Region};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerStatus {
     pub version: String,
     pub base_domain: String,
@@ -19,7 +20,7 @@ pub struct ServerStatus {
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostStatus {
     pub id: HostId,
     pub region: Region,
@@ -31,13 +32,13 @@ pub struct HostStatus {
     pub version: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ResolveImage {
     pub image: String,
 }
 
 /// What a reference means now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ResolvedImage {
     /// Pinned to a digest.
     pub image: ImageRef,

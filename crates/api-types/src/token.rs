@@ -1,9 +1,10 @@
 //! API tokens.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What to make: a token of a kind, for an org or an app as the kind asks.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CreateToken {
     /// `deploy`, `org`, `org_read_only`, `machine_exec` or `user`.
     pub kind: String,
@@ -26,14 +27,14 @@ pub struct CreateToken {
     pub expiry: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenCommand {
     pub args: Vec<String>,
     /// Whether further arguments are refused.
     pub exact: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreatedToken {
     /// Shown this once: the server keeps its hash only.
     pub token: String,
@@ -41,7 +42,7 @@ pub struct CreatedToken {
 }
 
 /// A token, without what opens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Token {
     pub id: String,
     pub name: String,
@@ -68,18 +69,18 @@ pub struct Token {
     pub last_used_at: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TokenList {
     pub tokens: Vec<Token>,
 }
 
 /// The tokens of this very call, in the shape of the Machines API.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CurrentTokens {
     pub tokens: Vec<CurrentToken>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CurrentToken {
     pub token_id: String,
     #[serde(default)]
@@ -103,14 +104,93 @@ pub struct CurrentToken {
     pub expires_at: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct AuthenticateToken {
+    /// Value of an `Authorization` header.
+    pub header: String,
+}
+
+/// A token that is good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VerifiedToken {
+    #[serde(flatten)]
+    pub token: CurrentToken,
+    pub caveats: Caveats,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Caveats {
+    pub caveats: Vec<Caveat>,
+}
+
+/// What bounds a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Caveat {
+    Organization {
+        slug: String,
+    },
+    App {
+        name: String,
+    },
+    ReadOnly,
+    /// It runs these commands in machines, and does nothing else; any command when empty.
+    Commands {
+        commands: Vec<TokenCommand>,
+    },
+    ValidUntil {
+        /// RFC 3339.
+        at: String,
+    },
+}
+
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct AuthorizeToken {
+    /// Value of an `Authorization` header.
+    pub header: String,
+    pub access: TokenAccess,
+}
+
+/// What somebody wants to do. Things are named as clients name them; `action` is of letters.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct TokenAccess {
+    /// Of `r` (read), `w` (write), `c` (create), `d` (delete) and `C` (control).
+    pub action: String,
+    pub org_slug: Option<String>,
+    /// A part of the org, such as `membership`.
+    pub org_feature: Option<String>,
+    pub app_name: Option<String>,
+    /// A part of the app; the right on the app decides.
+    pub app_feature: Option<String>,
+    pub machine_id: Option<String>,
+    /// A part of the machine; the right on its app decides.
+    pub machine_feature: Option<String>,
+    pub volume_id: Option<String>,
+    /// To be run in a machine of the app; `action` does not matter then.
+    pub command: Vec<String>,
+    /// Refused when given.
+    pub mutation: Option<String>,
+    /// Refused when given.
+    pub storage_object: Option<String>,
+    /// Refused when given.
+    pub source_machine: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Authorized {
+    pub access: TokenAccess,
+    pub verified_token: VerifiedToken,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CreateDeployToken {
     #[serde(default)]
     pub expiry: Option<String>,
 }
 
 /// A machine asks for a token of its identity; the answer is the token, as text.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CreateIdentityToken {
     /// Who is to believe it; the issuer when empty.
     #[serde(default)]
@@ -120,7 +200,7 @@ pub struct CreateIdentityToken {
     pub aws_principal_tags: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeployToken {
     pub token: String,
 }

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use roost_model::{
     AppName, MachineId, Region, SnapshotId, SnapshotState, VolumeId, VolumeName, VolumeState, volume::GB,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Body of a create. Keys of the Machines API that choose among hosts are taken and change nothing:
 /// every volume is on its region's host.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CreateVolume {
     #[serde(default)]
     pub name: String,
@@ -35,7 +36,7 @@ pub struct CreateVolume {
     pub fstype: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct UpdateVolume {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_retention: Option<u32>,
@@ -43,19 +44,19 @@ pub struct UpdateVolume {
     pub auto_backup_enabled: Option<bool>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExtendVolume {
     pub size_gb: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExtendedVolume {
     pub volume: Volume,
     /// Its machine sees the new size at its next start.
     pub needs_restart: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Volume {
     pub id: VolumeId,
     pub name: VolumeName,
@@ -91,15 +92,56 @@ pub struct Volume {
     pub problem: Option<String>,
 }
 
+/// A volume in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ListedVolume {
+    Whole(Box<Volume>),
+    /// When the list was asked for without the figures of the disks.
+    Summary(VolumeSummary),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VolumeSummary {
+    pub id: VolumeId,
+    pub name: VolumeName,
+    pub state: VolumeState,
+    pub size_gb: u32,
+    pub region: Region,
+    /// The host that it is on.
+    pub zone: String,
+    pub encrypted: bool,
+    pub attached_machine_id: Option<MachineId>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+impl From<roost_host_api::Volume> for VolumeSummary {
+    fn from(volume: roost_host_api::Volume) -> Self {
+        Self {
+            id: volume.id,
+            name: volume.name,
+            state: volume.state,
+            size_gb: volume.size_gb,
+            region: volume.region,
+            zone: volume.host.to_string(),
+            encrypted: volume.encrypted,
+            attached_machine_id: volume.machine,
+            created_at: volume.created_at,
+            updated_at: volume.updated_at,
+        }
+    }
+}
+
 /// A volume in a list over apps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrgVolume {
     pub app_name: AppName,
     #[serde(flatten)]
-    pub volume: Volume,
+    pub volume: ListedVolume,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrgVolumes {
     pub volumes: Vec<OrgVolume>,
     /// Where the next page begins; empty on the last.
@@ -111,7 +153,7 @@ pub struct OrgVolumes {
     pub last_updated_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VolumeSnapshot {
     pub id: SnapshotId,
     pub status: SnapshotState,

@@ -32,7 +32,9 @@ use crate::{
     login::{BrowserSessions, Logins},
     machine_door,
     oidc::{self, IdentityKeys},
-    orgs, registration,
+    orgs,
+    rate::RateLimiter,
+    registration,
     store::Store,
     tokens,
 };
@@ -70,6 +72,7 @@ pub struct Api {
     pub(crate) acme: Acme,
     pub(crate) identity_keys: IdentityKeys,
     pub(crate) graphql: Executor,
+    pub(crate) limiter: RateLimiter,
     /// Ends with the role: streams listen to it.
     pub(crate) shutdown: CancellationToken,
 }
@@ -119,6 +122,7 @@ impl Api {
             deployer: Deployer::new(&config.node),
             graphql: Executor::default(),
             acme: Acme::default(),
+            limiter: RateLimiter::new(config.rate_limits),
             book,
             trail,
             identity_keys,

@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use axum::{Extension, Json, Router, extract::State, http::StatusCode, routing};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use roost_api_types::{App, AppList, AppStatus, CreateApp, ErrorCode, Organization};
 use roost_host_api::{DestroyMachine, ErrorCode as HostCode, HostClient, Machine};
 use roost_model::{AppName, MachineState, VolumeState};
 use roost_records::{AppRecord, DEFAULT_NETWORK, OrgRecord, PERSONAL_ORG};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     auth::{AppRight, Caller, OrgRight},
     error::{ApiError, Result},
     http::{AppPath, Body, Params},
+    openapi::{Routes, call, get},
     orgs,
 };
 
@@ -25,10 +27,18 @@ const REMOTE_BUILDER: &str = "remote-docker-builder";
 /// How long a delete waits for the app's machines to be gone; past it, it goes on in the background.
 const DELETE_WAIT: Duration = Duration::from_secs(60);
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/v1/apps", routing::get(list).post(create))
-        .route("/v1/apps/{app}", routing::get(get).delete(delete))
+pub fn routes() -> Routes {
+    Routes::new()
+        .at(
+            "/v1/apps",
+            get(call("Apps_list", "The apps that the caller may see"), list)
+                .post(call("Apps_create", "Make an app").answers(201).or_fails(&[404]), create),
+        )
+        .at(
+            "/v1/apps/{app_name}",
+            get(call("Apps_show", "An app"), show)
+                .delete(call("Apps_delete", "Delete an app with all that is its").answers(202), delete),
+        )
 }
 
 pub async fn create(
@@ -43,7 +53,7 @@ pub async fn create(
     check_network_name(&network)?;
     check_role(&body.app_role_id)?;
     if body.enable_subdomains {
-        return Err(not_supported("enable_subdomains: an app has one name here; leave the key out"));
+        return Err(unsupported("enable_subdomains: an app has one name here; leave the key out"));
     }
     let record = api.store.create_app(&name, &org.slug, &network, &body.app_role_id).await?;
     tracing::info!(app = %name, "app created");
@@ -51,7 +61,7 @@ pub async fn create(
     Ok((StatusCode::CREATED, Extension(about), Json(shown(&api, &record, &org, Counts::default()))))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct ListQuery {
     #[serde(default)]
     org_slug: String,
@@ -90,7 +100,7 @@ pub async fn list(
     Ok(Json(AppList { total_apps: apps.len() as u64, apps }))
 }
 
-pub async fn get(State(api): State<Arc<Api>>, AppPath(record): AppPath) -> Result<Json<App>> {
+pub async fn show(State(api): State<Arc<Api>>, AppPath(record): AppPath) -> Result<Json<App>> {
     let org = api.store.org(&record.org).await?;
     let machines = api.hosts.host().machines(Some(&record.name)).await?;
     let volumes = api.hosts.host().volumes(Some(&record.name)).await?;
@@ -192,7 +202,7 @@ fn check_role(role: &str) -> Result<()> {
     match role {
         "" | POSTGRES => Ok(()),
         // Clients make a builder app unasked; what they build with instead is said here.
-        REMOTE_BUILDER => Err(not_supported(
+        REMOTE_BUILDER => Err(unsupported(
             "app_role_id: this server runs no remote builders; build with --local-only, or with a buildkitd that --buildkit-addr or BUILDKIT_ADDR names",
         )),
         _ => Err(ApiError::invalid(format!(
@@ -201,7 +211,7 @@ fn check_role(role: &str) -> Result<()> {
     }
 }
 
-fn not_supported(message: &str) -> ApiError {
+fn unsupported(message: &str) -> ApiError {
     ApiError::new(ErrorCode::Unsupported, message)
 }
 

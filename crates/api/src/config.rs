@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderMap, header::HOST};
 use roost_records::Email;
 
-use crate::acme::AcmeConfig;
+use crate::{acme::AcmeConfig, rate::RateLimits};
 
 #[derive(Debug, Clone)]
 pub struct ApiConfig {
@@ -45,6 +45,8 @@ pub struct ApiConfig {
     pub resolvers: Vec<SocketAddr>,
     /// Who issues certificates, if anybody does.
     pub acme: AcmeConfig,
+    /// How often one caller may call.
+    pub rate_limits: RateLimits,
 }
 
 impl ApiConfig {

@@ -3,10 +3,9 @@
 use std::{future::ready, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
     response::Response,
-    routing,
 };
 use futures::{Stream, StreamExt, stream};
 use roost_api_types::{Deploy, DeployEvent, DeployStep, ErrorCode};
@@ -17,18 +16,30 @@ use roost_records::{DeployRecord, Record, RolloutRecord, key};
 use crate::{
     api::Api,
     error::{ApiError, Result},
-    http::{AppPath, json_lines},
+    http::{AppPath, JSON_LINES, json_lines},
+    openapi::{Routes, call, get},
 };
 
 /// Deploys in a list: all that are kept.
 const LISTED: usize = 50;
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/v1/apps/{app}/deploys", routing::get(list))
-        .route("/v1/apps/{app}/deploys/{number}", routing::get(get))
-        .route("/v1/apps/{app}/deploys/{number}/watch", routing::get(watch))
-        .route("/v1/apps/{app}/releases/{version}/watch", routing::get(watch_release))
+pub fn routes() -> Routes {
+    const ALL: &str = "/v1/apps/{app_name}/deploys";
+    let events = |id, summary| call(id, summary).media(JSON_LINES).or_fails(&[400]);
+    Routes::new()
+        .at(ALL, get(call("Deploys_list", "The deploys of an app, newest first"), list))
+        .at(&format!("{ALL}/{{number}}"), get(call("Deploys_show", "A deploy").or_fails(&[400]), show))
+        .at(
+            &format!("{ALL}/{{number}}/watch"),
+            get(
+                events("Deploys_watch", "What happens in a deploy until it has ended, a JSON line each"),
+                watch,
+            ),
+        )
+        .at(
+            "/v1/apps/{app_name}/releases/{version}/watch",
+            get(events("Releases_watch", "The same, of a release's last deploy"), watch_release),
+        )
 }
 
 pub async fn list(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Result<Json<Vec<Deploy>>> {
@@ -36,7 +47,7 @@ pub async fn list(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Result<
     Ok(Json(deploys.iter().map(shown).collect()))
 }
 
-pub async fn get(
+pub async fn show(
     State(api): State<Arc<Api>>,
     AppPath(app): AppPath,
     Path((_, number)): Path<(String, String)>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::{Extension, Json, Router, extract::State, routing::post};
+use axum::{Extension, Json, extract::State};
 use roost_api_types::{ErrorCode, ResolveImage, ResolvedImage};
 use roost_images::{ImageError, ImageStore, Resolved};
 use roost_model::{AppName, ImageRef};
@@ -13,10 +13,12 @@ use crate::{
     auth::{AppRight, Caller},
     error::{ApiError, Result},
     http::Body,
+    openapi::{Routes, call, post},
 };
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new().route("/v1/images/resolve", post(resolve))
+pub fn routes() -> Routes {
+    let resolve = call("Images_resolve", "What an image reference means now");
+    Routes::new().at("/v1/images/resolve", post(resolve, self::resolve))
 }
 
 /// Asks registries. A seam, so that tests need none.

@@ -34,9 +34,11 @@ mod machine_door;
 mod machines;
 mod metrics;
 mod oidc;
+mod openapi;
 mod orgs;
 mod platform;
 mod ports;
+mod rate;
 mod refused;
 mod registration;
 mod releases;
@@ -56,4 +58,5 @@ pub use self::{
     config::ApiConfig,
     deploy::{CRASH_VARIABLE, CrashPoint},
     images::ImageResolver,
+    rate::{Rate, RateLimits},
 };

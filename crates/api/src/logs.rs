@@ -2,23 +2,26 @@
 
 use std::{future::ready, sync::Arc};
 
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 use futures::StreamExt;
 use roost_host_api::LogQuery;
 use roost_model::MachineId;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
     api::Api,
     error::Result,
-    http::{AppPath, Params, json_lines},
+    http::{AppPath, JSON_LINES, Params, json_lines},
+    openapi::{Routes, call, get},
 };
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new().route("/v1/apps/{app}/logs", get(logs))
+pub fn routes() -> Routes {
+    let logs = call("Logs_follow", "What an app's machines write, a JSON line each").media(JSON_LINES);
+    Routes::new().at("/v1/apps/{app_name}/logs", get(logs, self::logs))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct LogsQuery {
     tail: Option<u32>,
     #[serde(default)]

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json, Router,
+    Extension, Json,
     extract::{Path, State},
-    routing,
 };
 use roost_api_types::{CreateRelease, DeployAnswer, DeployStatus, ErrorCode, Release, Rollback, Scale};
 use roost_app_config::{AppConfig, ReleaseMeta, section::StrategyName};
@@ -22,6 +21,7 @@ use crate::{
     error::{ApiError, Result},
     http::{AppPath, Body},
     images,
+    openapi::{Routes, call, get, post},
     standing::{self, Standing},
 };
 
@@ -31,12 +31,29 @@ const LISTED: usize = 100;
 /// Machines of one group, more than any box has room for.
 const MAX_COUNT: u32 = 1000;
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/v1/apps/{app}/releases", routing::get(list).post(create))
-        .route("/v1/apps/{app}/releases/{version}", routing::get(get))
-        .route("/v1/apps/{app}/rollback", routing::post(rollback))
-        .route("/v1/apps/{app}/scale", routing::post(scale))
+pub fn routes() -> Routes {
+    const ALL: &str = "/v1/apps/{app_name}/releases";
+    Routes::new()
+        .at(
+            ALL,
+            get(call("Releases_list", "The releases of an app, newest first"), list)
+                .post(call("Releases_create", "Make a release and begin its deploy"), create),
+        )
+        .at(
+            &format!("{ALL}/{{version}}"),
+            get(
+                call("Releases_show", "A release, its configuration and its last deploy").or_fails(&[400]),
+                show,
+            ),
+        )
+        .at(
+            "/v1/apps/{app_name}/rollback",
+            post(call("Releases_rollback", "Make a release with the content of an earlier one"), rollback),
+        )
+        .at(
+            "/v1/apps/{app_name}/scale",
+            post(call("Releases_scale", "Have other numbers of machines"), scale),
+        )
 }
 
 pub async fn create(
@@ -127,7 +144,7 @@ pub async fn list(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Result<
     Ok(Json(list.collect()))
 }
 
-pub async fn get(
+pub async fn show(
     State(api): State<Arc<Api>>,
     AppPath(app): AppPath,
     Path((_, version)): Path<(String, String)>,

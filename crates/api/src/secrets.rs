@@ -3,10 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    Extension, Json, Router,
+    Extension, Json,
     extract::{Path, State},
     http::StatusCode,
-    routing,
 };
 use jiff::Timestamp;
 use roost_api_types::{
@@ -17,6 +16,7 @@ use roost_host_api::HostInfo;
 use roost_model::AppName;
 use roost_records::{AppRecord, SecretsRecord, StoredSecret};
 use roost_seal::HostKey;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -25,6 +25,7 @@ use crate::{
     auth::Caller,
     error::{ApiError, Result},
     http::{AppPath, Body, Params},
+    openapi::{Call, Routes, call, get, post},
     releases,
 };
 
@@ -35,14 +36,27 @@ const MAX_VALUE_BYTES: usize = 64 << 10;
 /// and in base64 they are about a third longer.
 const MAX_TOTAL_BYTES: usize = 512 << 10;
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/v1/apps/{app}/secrets", routing::get(list).post(update))
-        .route("/v1/apps/{app}/secrets/deploy", routing::post(deploy))
-        .route("/v1/apps/{app}/secrets/{name}", routing::get(get).post(set).delete(unset))
+pub fn routes() -> Routes {
+    let older = |call: Call| call.or_fails(&[409]);
+    Routes::new()
+        .at(
+            "/v1/apps/{app_name}/secrets",
+            get(older(call("Secrets_list", "The names of an app's secrets")), list)
+                .post(call("Secrets_update", "Set and remove secrets"), update),
+        )
+        .at(
+            "/v1/apps/{app_name}/secrets/deploy",
+            post(call("Secrets_deploy", "Give staged secrets to the app's machines, by a release"), deploy),
+        )
+        .at(
+            "/v1/apps/{app_name}/secrets/{secret_name}",
+            get(older(call("Secret_get", "A secret, without its value")), show)
+                .post(call("Secret_create", "Set a secret").answers(201), set)
+                .delete(call("Secret_delete", "Remove a secret"), unset),
+        )
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct SecretsQuery {
     /// Refuse when the secrets are older.
     min_version: Option<u64>,
@@ -92,7 +106,7 @@ pub async fn list(
     Ok(Json(SecretList { version: newest.version, secrets: shown(&newest), deployed_version }))
 }
 
-pub async fn get(
+pub async fn show(
     State(api): State<Arc<Api>>,
     AppPath(app): AppPath,
     Path((_, name)): Path<(String, String)>,

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Json, extract::State};
 use roost_api_types::{HostStatus, ServerStatus};
 use roost_host_api::{Capacity, HostInfo};
 use roost_records::{HostRecord, key};
 
-use crate::{api::Api, error::Result};
+use crate::{
+    api::Api,
+    error::Result,
+    openapi::{Routes, call, get},
+};
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new().route("/v1/status", get(status))
+pub fn routes() -> Routes {
+    Routes::new().at("/v1/status", get(call("Status_show", "The server and its hosts"), status))
 }
 
 pub async fn status(State(api): State<Arc<Api>>) -> Result<Json<ServerStatus>> {

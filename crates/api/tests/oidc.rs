@@ -5,6 +5,7 @@ mod support;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 use reqwest::Method;
+use roost_api::{Rate, RateLimits};
 use serde_json::{Value, json};
 use support::Platform;
 use tokio::{
@@ -20,7 +21,11 @@ struct Machine {
 
 impl Machine {
     async fn start() -> Self {
-        let platform = Platform::start().await;
+        Self::start_limited(RateLimits::none()).await
+    }
+
+    async fn start_limited(limits: RateLimits) -> Self {
+        let platform = Platform::start_limited(limits).await;
         platform.create_app("web").await;
         platform.create_app("other").await;
         let machine =
@@ -152,4 +157,18 @@ async fn a_connection_that_does_not_say_whose_it_is_gets_nothing() {
     {
         assert_eq!(machine.send(bytes).await, "");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_asks_no_more_often_than_it_may_whatever_it_asks() {
+    let limits = RateLimits { machine_calls: Rate { per_second: 0.001, burst: 2 }, ..RateLimits::default() };
+    let machine = Machine::start_limited(limits).await;
+    let ask = json!({});
+    assert_eq!(machine.call("POST", "/v1/tokens/oidc", None, &ask).await.0, 200);
+    assert_eq!(machine.call("GET", "/v1/tokens/current", None, &ask).await.0, 200);
+    let (status, body) = machine.call("POST", "/v1/tokens/oidc", None, &ask).await;
+    assert_eq!(status, 429, "{body}");
+    // A token of its own is counted by itself.
+    let token = machine.platform.token();
+    assert_eq!(machine.call("GET", "/v1/tokens/current", Some(&token), &ask).await.0, 200);
 }

@@ -108,6 +108,12 @@ impl Shared {
         if update.skip_launch { Ok(updated) } else { self.boot(id) }
     }
 
+    /// A machine whose guest answers.
+    pub fn started(&self, id: &MachineId) -> Answer<Machine> {
+        let machine = self.get(id)?;
+        if machine.state == MachineState::Started { Ok(machine) } else { Err(wrong_state(machine.state)) }
+    }
+
     pub fn destroy(&self, id: &MachineId, force: bool) -> Answer<Machine> {
         let state = self.get(id)?.state;
         if state == MachineState::Started && !force {

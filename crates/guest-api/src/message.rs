@@ -174,6 +174,10 @@ pub enum HostMessage {
     ListProcesses {
         id: u32,
     },
+    /// Answered by `Memory` with the same `id`.
+    ReadMemory {
+        id: u32,
+    },
     /// Answered by `Volume` with the same `id`.
     Volume {
         id: u32,
@@ -271,6 +275,10 @@ pub enum GuestMessage {
         id: u32,
         processes: Vec<ProcessInfo>,
     },
+    Memory {
+        id: u32,
+        memory: MemoryInfo,
+    },
     Volume {
         id: u32,
         answer: VolumeAnswer,
@@ -352,6 +360,14 @@ pub struct Listener {
     pub port: u16,
     pub pid: i32,
     pub command: String,
+}
+
+/// The memory of the guest, as its kernel counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryInfo {
+    pub total_bytes: u64,
+    /// What processes could still take without swapping, by the kernel's estimate.
+    pub available_bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -24,6 +24,7 @@
 //! | `GET /v1/machines/{id}/exec-stream` | upgrade `roost-exec` | [`ExecFrame`]s, a JSON line each, both ways |
 //! | `GET /v1/machines/{id}/listeners` | | `[`[`roost_guest_api::Listener`]`]` |
 //! | `GET /v1/machines/{id}/ps` | | `[`[`roost_guest_api::ProcessInfo`]`]` |
+//! | `GET /v1/machines/{id}/memory` | | [`roost_guest_api::MemoryInfo`] |
 //! | `POST/GET /v1/machines/{id}/lease` | [`LeaseRequest`] | [`Lease`] |
 //! | `DELETE /v1/machines/{id}/lease?nonce=` | | |
 //! | `GET /v1/metrics?app=` | | a Prometheus page, as a JSON string |

@@ -11,6 +11,7 @@ use roost_model::{
     AppName, GoDuration, Guest, HostId, ImageRef, InstanceId, MachineConfig, MachineEvent, MachineId,
     MachineState, NetworkId, Region, service::CheckStatus,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
@@ -30,7 +31,7 @@ pub struct HostInfo {
     pub version: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Capacity {
     pub cpus: u32,
     pub memory_mib: u64,

@@ -1,7 +1,8 @@
 //! Durations as the Machines API writes them: Go's text form (`1m30s`), or an integer of nanoseconds.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A duration that reads and writes Go's text form.
@@ -74,6 +75,27 @@ impl fmt::Display for GoDuration {
 impl Serialize for GoDuration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for GoDuration {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        const TEXT: &str = "^(0|([0-9]+(\\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$";
+        let description = "A duration such as `1m30s`; an integer is of nanoseconds.";
+        match generator.contract().is_serialize() {
+            true => json_schema!({ "type": "string", "pattern": TEXT }),
+            false => json_schema!({
+                "type": ["string", "integer"], "pattern": TEXT, "minimum": 0, "description": description
+            }),
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! What happened to a machine, newest first, in the shape of the Machines API.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 /// One entry of a machine's history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MachineEvent {
+    #[schemars(with = "String")]
     pub id: Ulid,
     /// `launch`, `start`, `update`, `stop`, `exit`, `suspend`, `cordon`, `uncordon`, `destroy`, ...
     #[serde(rename = "type")]
@@ -31,7 +33,7 @@ impl MachineEvent {
 }
 
 /// Details of an event.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EventRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_event: Option<ExitEvent>,
@@ -43,7 +45,7 @@ pub struct EventRequest {
 }
 
 /// How the guest's main process, or the VMM under it, ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitEvent {
     /// Exit code as a shell would show it: 128 + signal for a killed process.
     pub exit_code: i32,

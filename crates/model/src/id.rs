@@ -15,12 +15,18 @@ pub struct InvalidId {
     pub reason: &'static str,
 }
 
+/// Forms of texts, for their schemas; what is taken is decided by the checks below.
+const DNS_LABEL: &str = "^[0-9a-z]([0-9a-z-]{0,61}[0-9a-z])?$";
+const ULID: &str = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$";
+
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $check:path) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $check:path, $pattern:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
+
+        text_schema!($name, $pattern);
 
         impl $name {
             pub fn as_str(&self) -> &str {
@@ -69,38 +75,44 @@ text_id!(
     /// Name of an app, unique on the platform and a DNS label: `<app>.<base domain>`.
     AppName,
     "app name",
-    check_dns_label
+    check_dns_label,
+    DNS_LABEL
 );
 text_id!(
     /// Id of a machine: 14 lower-case hex digits, stable for its life.
     MachineId,
     "machine id",
-    check_machine_id
+    check_machine_id,
+    "^[0-9a-f]{14}$"
 );
 text_id!(
     /// Id of a volume: `vol_` and 16 lower-case letters and digits. Also the serial of its disk in the
     /// guest, which is why it has no more than 20 characters.
     VolumeId,
     "volume id",
-    check_volume_id
+    check_volume_id,
+    "^vol_[0-9a-z]{16}$"
 );
 text_id!(
     /// Id of a snapshot of a volume: `vs_` and 16 lower-case letters and digits.
     SnapshotId,
     "snapshot id",
-    check_snapshot_id
+    check_snapshot_id,
+    "^vs_[0-9a-z]{16}$"
 );
 text_id!(
     /// Id of a host: a DNS label.
     HostId,
     "host id",
-    check_dns_label
+    check_dns_label,
+    DNS_LABEL
 );
 text_id!(
     /// Code of a region, such as `fra`: 2 to 16 lower-case letters and digits.
     Region,
     "region",
-    check_region
+    check_region,
+    "^[0-9a-z]{2,16}$"
 );
 
 impl MachineId {
@@ -140,6 +152,8 @@ fn random_word() -> String {
 /// Id of one configuration version of a machine (a ULID; later versions sort later).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InstanceId(pub Ulid);
+
+text_schema!(InstanceId, ULID);
 
 impl InstanceId {
     pub fn generate() -> Self {

@@ -19,6 +19,8 @@ pub struct ImageRef {
     pub digest: Option<String>,
 }
 
+text_schema!(ImageRef, "^[^ ]+$");
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid image reference \"{reference}\": {reason}")]
 pub struct InvalidImageRef {

@@ -3,6 +3,9 @@
 //! No IO happens here. Wire shapes follow the Machines API, so a value of these types can be sent
 //! to and read from its clients unchanged; keys that we do not know are kept in `extra` maps.
 
+#[macro_use]
+mod schema;
+
 pub mod addr;
 pub mod duration;
 pub mod event;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{GoDuration, Guest, Service, service::NamedChecks};
@@ -19,7 +20,7 @@ pub use self::{
 type Extra = serde_json::Map<String, serde_json::Value>;
 
 /// What a machine is made from. Unknown keys are kept in `extra` and come back unchanged.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct MachineConfig {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub image: String,
@@ -67,7 +68,7 @@ pub struct MachineConfig {
 }
 
 /// Overrides of what the image says to run. `exec` beats all; `entrypoint` drops the image's command.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Init {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<Vec<String>>,
@@ -87,7 +88,7 @@ pub struct Init {
 }
 
 /// A volume in the guest.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Mount {
     /// Id of the volume; empty: any volume of the app with this `name` that no machine has.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -115,7 +116,7 @@ pub struct Mount {
 }
 
 /// A file written into the guest before its processes start: one source of the three.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct File {
     pub guest_path: String,
     /// Contents in base64.
@@ -132,7 +133,7 @@ pub struct File {
 }
 
 /// One of several processes in a machine.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Process {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<Vec<String>>,
@@ -156,7 +157,7 @@ pub struct Process {
     pub extra: Extra,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessSecret {
     pub env_var: String,
     /// Name of the app secret; `env_var` when absent.
@@ -164,14 +165,14 @@ pub struct ProcessSecret {
     pub name: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EnvFrom {
     pub env_var: String,
     pub field_ref: FieldRef,
 }
 
 /// A field of a machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldRef {
     Id,
@@ -183,7 +184,7 @@ pub enum FieldRef {
 }
 
 /// Where the app answers a Prometheus scrape.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics {
     pub port: u16,
     /// `/metrics` when absent.
@@ -194,7 +195,7 @@ pub struct Metrics {
     pub https: Option<bool>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Restart {
     #[serde(default)]
     pub policy: RestartPolicy,
@@ -205,7 +206,7 @@ pub struct Restart {
     pub extra: Extra,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RestartPolicy {
     #[serde(alias = "never")]
@@ -216,7 +217,7 @@ pub enum RestartPolicy {
     OnFailure,
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct StopConfig {
     /// `SIGINT` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

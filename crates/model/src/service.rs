@@ -1,7 +1,8 @@
 //! Services: how the edge reaches a machine, and the checks that say whether it should.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::GoDuration;
@@ -9,7 +10,7 @@ use crate::GoDuration;
 type Extra = serde_json::Map<String, serde_json::Value>;
 
 /// One service of a machine.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {
     #[serde(default = "tcp")]
     pub protocol: Protocol,
@@ -35,7 +36,7 @@ fn tcp() -> Protocol {
     Protocol::Tcp
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     Tcp,
@@ -70,6 +71,19 @@ impl Serialize for Autostop {
     }
 }
 
+impl JsonSchema for Autostop {
+    fn schema_name() -> Cow<'static, str> {
+        "Autostop".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        match generator.contract().is_serialize() {
+            true => json_schema!({ "type": "string", "enum": ["off", "stop", "suspend"] }),
+            false => json_schema!({ "enum": ["off", "stop", "suspend", true, false] }),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Autostop {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -94,7 +108,7 @@ impl<'de> Deserialize<'de> for Autostop {
 }
 
 /// A public port of a service, or a range of them.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Port {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
@@ -163,7 +177,7 @@ impl TlsOptions {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Handler {
     Http,
@@ -172,7 +186,7 @@ pub enum Handler {
     ProxyProto,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Concurrency {
     #[serde(rename = "type", default)]
     pub kind: ConcurrencyKind,
@@ -182,7 +196,7 @@ pub struct Concurrency {
     pub hard_limit: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConcurrencyKind {
     #[default]
@@ -191,7 +205,7 @@ pub enum ConcurrencyKind {
 }
 
 /// A health check: of a service, or (with `port` set) of the machine itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceCheck {
     #[serde(rename = "type", default)]
     pub kind: CheckKind,
@@ -226,7 +240,7 @@ pub struct ServiceCheck {
 }
 
 /// What a failing check of the machine itself does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckEffect {
     /// It is shown, and a deploy waits for it.
@@ -236,7 +250,7 @@ pub enum CheckEffect {
     Readiness,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckKind {
     #[default]
@@ -244,7 +258,7 @@ pub enum CheckKind {
     Http,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckHeader {
     pub name: String,
     #[serde(default)]
@@ -252,7 +266,7 @@ pub struct CheckHeader {
 }
 
 /// What a check found last.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckStatus {
     /// `servicecheck-<nn>-<type>-<port>` for a service's check, else the check's own name.
     pub name: String,
@@ -262,7 +276,7 @@ pub struct CheckStatus {
     pub updated_at: jiff::Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckResult {
     Passing,

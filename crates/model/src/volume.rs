@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::InvalidId;
@@ -17,7 +18,7 @@ pub const SNAPSHOT_RETENTION_DAYS: std::ops::RangeInclusive<u32> = 1..=60;
 pub const DEFAULT_VOLUME_GB: u32 = 1;
 
 /// State of a volume, as the Machines API spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VolumeState {
     /// Recorded; its disk is being formatted.
@@ -59,7 +60,7 @@ impl fmt::Display for VolumeState {
 }
 
 /// State of a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SnapshotState {
     /// Another snapshot is being taken first.
@@ -91,6 +92,8 @@ impl fmt::Display for SnapshotState {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct VolumeName(String);
+
+text_schema!(VolumeName, "^[a-z0-9_]{1,30}$");
 
 /// As in the Machines API.
 const MAX_NAME: usize = 30;

@@ -24,6 +24,9 @@ pub const EDGE_TLS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::
 /// Where a server's api listens unless told otherwise.
 pub const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4280);
 
+/// Tests wait by asking again and again; that there are limits is a test of its own.
+const TEST_RATES: &str = "api.rate_limits.enabled = false";
+
 /// From the start of the process to its first answer, on a busy machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -70,7 +73,7 @@ impl Server {
         let ServerOptions { api, edge, edge_tls, config, .. } = &server.options;
         let edge_tls = edge_tls.map(|address| format!("{:?}", address.to_string())).unwrap_or_default();
         let config = format!(
-            "data_dir = {:?}\napi.listen = \"{api}\"\nedge.http = [\"{edge}\"]\nedge.https = [{edge_tls}]\n{config}",
+            "data_dir = {:?}\napi.listen = \"{api}\"\n{TEST_RATES}\nedge.http = [\"{edge}\"]\nedge.https = [{edge_tls}]\n{config}",
             server.data_dir()
         );
         std::fs::write(server.config_path(), config)?;

@@ -54,14 +54,14 @@ pub async fn give(api: &Api, app: &AppRecord, asked: &AssignAddress) -> Result<A
 
 fn public(api: &Api, family: fn(&IpAddr) -> bool, name: &str) -> Result<IpAddr> {
     api.config.public_addresses.iter().copied().find(family).ok_or_else(|| {
-        not_supported(format!(
+        unsupported(format!(
             "this server knows no public {name} address of its own; name it in roost.toml, [edge] public_addresses, or deploy without public addresses (--no-public-ips, --flycast)"
         ))
     })
 }
 
 fn no_v4_of_its_own() -> ApiError {
-    not_supported(
+    unsupported(
         "v4: this server has no IPv4 address for one app alone; ask for shared_v4, which tells apps apart by their host names".to_owned(),
     )
 }
@@ -78,6 +78,6 @@ fn private(app: &AppRecord, network: NetworkId) -> Result<IpAddr> {
     Ok(AppAddress { network, app: number }.ip().into())
 }
 
-fn not_supported(message: String) -> ApiError {
+fn unsupported(message: String) -> ApiError {
     ApiError::new(ErrorCode::Unsupported, message)
 }

@@ -8,10 +8,9 @@ mod give;
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{
-    Extension, Json, Router,
+    Extension, Json,
     extract::{Path, State},
     http::StatusCode,
-    routing,
 };
 use roost_api_types::{Address, AddressList, AssignAddress, ErrorCode};
 use roost_directory::{Compare, Op, Txn};
@@ -23,13 +22,21 @@ use crate::{
     auth::{Caller, OrgRight},
     error::{ApiError, Result},
     http::{AppPath, Body},
+    openapi::{Routes, call, delete, get},
     orgs,
 };
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/v1/apps/{app}/ip_assignments", routing::get(list).post(assign))
-        .route("/v1/apps/{app}/ip_assignments/{ip}", routing::delete(release))
+pub fn routes() -> Routes {
+    Routes::new()
+        .at(
+            "/v1/apps/{app_name}/ip_assignments",
+            get(call("App_IPAssignments_list", "The addresses of an app"), list)
+                .post(call("App_IPAssignments_create", "Give an app an address"), assign),
+        )
+        .at(
+            "/v1/apps/{app_name}/ip_assignments/{ip}",
+            delete(call("App_IPAssignments_delete", "Take an address back").answers(204), release),
+        )
 }
 
 pub async fn list(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Result<Json<AddressList>> {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
-    routing,
 };
 use roost_api_types::AuditEntry;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::trail::{Question, TrailError};
@@ -15,6 +15,7 @@ use crate::{
     api::Api,
     error::{ApiError, Result},
     http::Params,
+    openapi::{Routes, call, get},
 };
 
 /// Entries of one answer, when the caller does not say.
@@ -23,13 +24,16 @@ const DEFAULT_LIMIT: u32 = 100;
 /// Most entries of one answer.
 const MAX_LIMIT: u32 = 1000;
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/v1/audit", routing::get(of_server))
-        .route("/v1/orgs/{org_slug}/audit", routing::get(of_org))
+pub fn routes() -> Routes {
+    Routes::new()
+        .at("/v1/audit", get(call("Audit_list", "Who changed what on the server, newest first"), of_server))
+        .at(
+            "/v1/orgs/{org_slug}/audit",
+            get(call("Audit_org_list", "Who changed what in an organization, newest first"), of_org),
+        )
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Query {
     limit: Option<u32>,
     /// Only entries before this one.

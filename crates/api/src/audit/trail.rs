@@ -7,8 +7,11 @@ use roost_api_types::AuditEntry;
 use rusqlite::{Connection, Row, params};
 use tokio::sync::{mpsc, oneshot};
 
-/// Entries that are kept: at some 300 bytes each, a file of 30 MB.
+/// Entries of people that are kept: at some 300 bytes each, a file of 30 MB.
 pub const MAX_ENTRIES: u64 = 100_000;
+
+/// Beside them, entries of machines that called without a token: none of them pushes out what people did.
+pub const MAX_MACHINE_ENTRIES: u64 = 10_000;
 
 /// Entries written between two looks at the ring's size.
 const PRUNE_EVERY: u64 = 1000;
@@ -104,6 +107,9 @@ struct File {
     written: u64,
 }
 
+/// A machine shows no token; the name of another caller without one is a word.
+const BY_MACHINE: &str = "token_id IS NULL AND token_name LIKE 'machine %'";
+
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, token_id TEXT, token_name TEXT NOT NULL, user TEXT,
@@ -132,10 +138,19 @@ impl File {
             .execute(params![at, token_id, token_name, user, from, method, path, org, app, machine, status])?;
         let id = self.connection.last_insert_rowid() as u64;
         if self.written.is_multiple_of(PRUNE_EVERY) {
-            self.connection.execute("DELETE FROM entries WHERE id <= ?", [id.saturating_sub(MAX_ENTRIES)])?;
+            self.prune("NOT", MAX_ENTRIES)?;
+            self.prune("", MAX_MACHINE_ENTRIES)?;
         }
         self.written += 1;
         Ok(id)
+    }
+
+    /// Leaves the newest of those by machines, or of all others.
+    fn prune(&mut self, not: &str, kept: u64) -> rusqlite::Result<()> {
+        let those = format!("{not} ({BY_MACHINE})");
+        let last = format!("SELECT id FROM entries WHERE {those} ORDER BY id DESC LIMIT 1 OFFSET ?");
+        self.connection.execute(&format!("DELETE FROM entries WHERE {those} AND id <= ({last})"), [kept])?;
+        Ok(())
     }
 
     fn finish(&mut self, id: u64, status: u16, entry: &Entry) -> rusqlite::Result<()> {
@@ -182,18 +197,36 @@ mod tests {
     fn old_entries_make_room() {
         let folder = tempfile::tempdir().unwrap();
         let mut file = File::open(&folder.path().join("audit.db")).unwrap();
-        file.connection
-            .execute("INSERT INTO entries (id, at, token_name, method, path) VALUES (1, '', '', '', '')", [])
-            .unwrap();
+        fill(&file, "a person's token", MAX_ENTRIES);
+        let id = file.write(&Entry::default()).unwrap();
+        assert_eq!((count(&file), oldest(&file)), (MAX_ENTRIES, id - MAX_ENTRIES + 1));
+    }
+
+    #[test]
+    fn machines_do_not_push_out_what_people_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = File::open(&folder.path().join("audit.db")).unwrap();
+        fill(&file, "a person's token", 10);
+        fill(&file, "machine 17", MAX_ENTRIES);
+        file.write(&Entry::default()).unwrap();
+        assert_eq!((count(&file), oldest(&file)), (MAX_MACHINE_ENTRIES + 11, 1));
+    }
+
+    fn fill(file: &File, name: &str, entries: u64) {
         file.connection
             .execute(
-                "INSERT INTO entries (id, at, token_name, method, path) VALUES (?, '', '', '', '')",
-                [MAX_ENTRIES],
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+                 INSERT INTO entries (at, token_name, method, path) SELECT '', ?, '', '' FROM n",
+                params![entries, name],
             )
             .unwrap();
-        let id = file.write(&Entry::default()).unwrap();
-        assert_eq!(id, MAX_ENTRIES + 1);
-        let left = file.read(&Question { limit: 10, ..Question::default() }).unwrap();
-        assert_eq!(left.iter().map(|entry| entry.id).collect::<Vec<_>>(), [id, MAX_ENTRIES]);
+    }
+
+    fn count(file: &File) -> u64 {
+        file.connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0)).unwrap()
+    }
+
+    fn oldest(file: &File) -> u64 {
+        file.connection.query_row("SELECT min(id) FROM entries", [], |row| row.get(0)).unwrap()
     }
 }

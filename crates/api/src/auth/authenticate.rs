@@ -14,6 +14,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
 use roost_api_types::ErrorCode;
 use roost_model::AppName;
+use roost_records::TokenRecord;
 
 use super::{AppRight, Caller, MachineIdentity, Who, routes, routes::Needs, unauthorized};
 use crate::{
@@ -33,6 +34,11 @@ pub async fn authenticate(
 ) -> Result<Response> {
     let machine = request.extensions().get::<MachineIdentity>().cloned();
     let caller = identify(&api, request.headers(), machine)?;
+    if let Some(route) = &route
+        && let Err(limited) = api.limiter.admit(&caller, route.as_str(), &request)
+    {
+        return Ok(limited.into_response());
+    }
     let admitted = match route {
         Some(route) => authorize(&api, &caller, route.as_str(), &mut request).await,
         None => Ok(()),
@@ -52,8 +58,9 @@ pub async fn authenticate(
 
 /// Who shows these headers.
 fn identify(api: &Api, headers: &HeaderMap, machine: Option<MachineIdentity>) -> Result<Caller> {
-    let tokens = tokens(headers);
-    let good = tokens.iter().take(MAX_TOKENS).filter_map(|token| api.book.token(token)).map(Who::Token);
+    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let tokens = tokens(value);
+    let good = good_tokens(api, value).into_iter().map(Who::Token);
     let who: Vec<Who> = good.chain(machine.map(Who::Machine)).collect();
     if !who.is_empty() {
         return Ok(Caller::new(who, Arc::clone(&api.book)));
@@ -131,8 +138,12 @@ fn undeclared(method: &http::Method, route: &str, path: &str) -> ApiError {
     ApiError::internal(format!("{method} {route} is closed: no right is declared for it"))
 }
 
-fn tokens(headers: &HeaderMap) -> Vec<String> {
-    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+/// The tokens that are good, of those in the value of an authorization header.
+pub fn good_tokens(api: &Api, value: &str) -> Vec<Arc<TokenRecord>> {
+    tokens(value).iter().take(MAX_TOKENS).filter_map(|token| api.book.token(token)).collect()
+}
+
+fn tokens(value: &str) -> Vec<String> {
     let Some((scheme, rest)) = value.trim().split_once(' ') else { return Vec::new() };
     let text = match scheme.to_ascii_lowercase().as_str() {
         "bearer" | "flyv1" => rest.to_owned(),

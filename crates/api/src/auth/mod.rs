@@ -10,14 +10,14 @@ mod book;
 mod caller;
 mod registry;
 mod rights;
-mod routes;
+pub mod routes;
 
 use roost_api_types::ErrorCode;
 use sha2::{Digest, Sha256};
 
 pub use self::{
     admin_token::{AdminTokenError, ensure_admin_token, make_private_folder, new_token},
-    authenticate::authenticate,
+    authenticate::{authenticate, good_tokens},
     book::Book,
     caller::{Caller, MachineIdentity, Who},
     registry::RegistryAuthorizer,

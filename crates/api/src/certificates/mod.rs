@@ -11,16 +11,16 @@ mod store;
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
     http::StatusCode,
-    routing,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use roost_api_types::{CertificateDetail, CertificateList, ErrorCode, ImportCertificate, RequestCertificate};
 use roost_model::AppName;
 use roost_records::{AppRecord, CertificateRecord, DnsFindings, Issuing, key};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::custom::CustomError;
@@ -31,6 +31,7 @@ use crate::{
     api::Api,
     error::{ApiError, Result},
     http::{AppPath, Body, Params},
+    openapi::{Routes, call, delete, get, post},
 };
 
 /// Entries of a page, unless the caller wants another number.
@@ -41,19 +42,36 @@ const MAX_PAGE: usize = 500;
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
-pub fn routes() -> Router<Arc<Api>> {
-    const ALL: &str = "/v1/apps/{app}/certificates";
-    Router::new()
-        .route(ALL, routing::get(list))
-        .route(&format!("{ALL}/acme"), routing::post(request))
-        .route(&format!("{ALL}/custom"), routing::post(import))
-        .route(&format!("{ALL}/{{hostname}}"), routing::get(get).delete(delete))
-        .route(&format!("{ALL}/{{hostname}}/acme"), routing::delete(delete_acme))
-        .route(&format!("{ALL}/{{hostname}}/custom"), routing::delete(delete_custom))
-        .route(&format!("{ALL}/{{hostname}}/check"), routing::post(check))
+pub fn routes() -> Routes {
+    const ALL: &str = "/v1/apps/{app_name}/certificates";
+    const ONE: &str = "/v1/apps/{app_name}/certificates/{hostname}";
+    let request = call("App_Certificates_acme_create", "Add a name that a certificate is to be issued for");
+    let import = call("App_Certificates_custom_create", "Add a certificate of one's own");
+    let check = call("App_Certificates_check", "Look a name up in DNS, and say what it lacks");
+    Routes::new()
+        .at(ALL, get(call("App_Certificates_list", "The app's own names, in pages"), list))
+        .at(&format!("{ALL}/acme"), post(request.answers(201), self::request))
+        .at(&format!("{ALL}/custom"), post(import.answers(201), self::import))
+        .at(
+            ONE,
+            get(call("App_Certificates_show", "A name of the app's own"), show)
+                .delete(call("App_Certificates_delete", "Give a name back").answers(204), remove_all),
+        )
+        .at(
+            &format!("{ONE}/acme"),
+            delete(call("App_Certificates_acme_delete", "Have no certificate issued any more"), delete_acme),
+        )
+        .at(
+            &format!("{ONE}/custom"),
+            delete(
+                call("App_Certificates_custom_delete", "Remove a certificate of one's own"),
+                delete_custom,
+            ),
+        )
+        .at(&format!("{ONE}/check"), post(check, self::check))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct ListQuery {
     /// Only names that contain this.
     #[serde(default)]
@@ -109,7 +127,7 @@ pub async fn import(
     Ok((StatusCode::CREATED, Json(shown::detail(&api, &app, &record.await?))))
 }
 
-pub async fn get(
+pub async fn show(
     State(api): State<Arc<Api>>,
     AppPath(app): AppPath,
     Path((_, hostname)): Path<(String, String)>,
@@ -141,7 +159,7 @@ pub async fn check(
     Ok(Json(CertificateDetail { dns_records, ..shown::detail(&api, &app, &record) }))
 }
 
-pub async fn delete(
+pub async fn remove_all(
     State(api): State<Arc<Api>>,
     AppPath(app): AppPath,
     Path((_, hostname)): Path<(String, String)>,

@@ -15,11 +15,13 @@ use roost_api_types::{ErrorCode, LEASE_NONCE_HEADER, MAX_BODY_BYTES};
 use roost_host_api::{Cause, HostClient, Machine};
 use roost_model::{AppName, MachineId};
 use roost_records::AppRecord;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::{
     api::Api,
     error::{ApiError, Result},
+    openapi::{Input, Schemas, Signature},
 };
 
 /// A JSON body, whatever its content type says; an empty one and `null` (which some clients send for
@@ -39,6 +41,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
         let json: &[u8] = if matches!(&bytes[..], b"" | b"null") { b"{}" } else { &bytes };
         serde_json::from_slice(json).map(Self).map_err(|e| not_understood(&e, &said))
+    }
+}
+
+impl<T: JsonSchema> Input for Body<T> {
+    fn describe(signature: &mut Signature, schemas: &mut Schemas) {
+        signature.body::<T>(schemas);
     }
 }
 
@@ -79,6 +87,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
+impl<T: JsonSchema> Input for Params<T> {
+    fn describe(signature: &mut Signature, schemas: &mut Schemas) {
+        signature.parameters.extend(schemas.query::<T>());
+    }
+}
+
 /// The app that the path names: as it was when the caller's right was looked at.
 pub struct AppPath(pub AppRecord);
 
@@ -89,12 +103,16 @@ impl FromRequestParts<Arc<Api>> for AppPath {
         if let Some(app) = parts.extensions.get::<AppRecord>() {
             return Ok(Self(app.clone()));
         }
-        let name = param(parts, api, "app").await?;
+        let name = param(parts, api, "app_name").await?;
         let no_app =
             |_| ApiError::new(ErrorCode::AppNotFound, format!("app not found: there is no app \"{name}\""));
         let name: AppName = name.parse().map_err(no_app)?;
         Ok(Self(api.store.app(&name).await?.record))
     }
+}
+
+impl Input for AppPath {
+    fn describe(_: &mut Signature, _: &mut Schemas) {}
 }
 
 /// The machine that the path names, its app, its host, and the lease that the caller holds.
@@ -110,7 +128,7 @@ impl FromRequestParts<Arc<Api>> for MachinePath {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self> {
         let AppPath(app) = AppPath::from_request_parts(parts, api).await?;
-        let id = param(parts, api, "machine").await?;
+        let id = param(parts, api, "machine_id").await?;
         let id: MachineId = id.parse().map_err(|_| {
             let message = format!("machine not found: \"{id}\" is no machine id (14 hex digits)");
             ApiError::new(ErrorCode::MachineNotFound, message)
@@ -125,6 +143,12 @@ impl FromRequestParts<Arc<Api>> for MachinePath {
         }
         let nonce = parts.headers.get(LEASE_NONCE_HEADER).and_then(|value| value.to_str().ok());
         Ok(Self { app, machine, host, nonce: nonce.map(str::to_owned) })
+    }
+}
+
+impl Input for MachinePath {
+    fn describe(signature: &mut Signature, _: &mut Schemas) {
+        signature.header(LEASE_NONCE_HEADER, "Nonce of the machine's lease, when somebody holds one");
     }
 }
 

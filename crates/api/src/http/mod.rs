@@ -7,6 +7,6 @@ mod router;
 
 pub use self::{
     extract::{AppPath, Body, MachinePath, Params, param},
-    ndjson::json_lines,
+    ndjson::{JSON_LINES, json_lines},
     router::router,
 };

@@ -7,6 +7,8 @@ use http::{HeaderValue, header::CONTENT_TYPE};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+pub const JSON_LINES: &str = "application/x-ndjson";
+
 /// Ends with the stream, or with the server.
 pub fn json_lines<T: Serialize>(
     values: impl Stream<Item = T> + Send + 'static,
@@ -18,6 +20,6 @@ pub fn json_lines<T: Serialize>(
         Ok::<_, serde_json::Error>(Bytes::from(line))
     });
     let mut response = Response::new(Body::from_stream(lines));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON_LINES));
     response
 }

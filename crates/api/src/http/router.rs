@@ -13,18 +13,22 @@ use crate::{
     auth::{RegistryAuthorizer, authenticate},
     certificates, deploys,
     error::ApiError,
-    graphql, images, login, logs, machines, metrics, oidc, orgs, platform, refused, releases, secret_keys,
-    secrets, status, tokens, ui_ex, volumes,
+    graphql, images, login, logs, machines, metrics, oidc,
+    openapi::{self, Routes},
+    orgs, platform, refused, releases, secret_keys, secrets, status, tokens, ui_ex, volumes,
 };
 
 pub fn router(api: Arc<Api>) -> Router {
     let authorizer = Arc::new(RegistryAuthorizer { api: Arc::clone(&api) });
     let registry = roost_images::registry::router(Arc::clone(&api.blobs), authorizer);
-    let with_token = behind_token(with_token().fallback(no_such_call), &api, MAX_BODY_BYTES);
+    let Routes { router, operations } = with_token();
+    let document = openapi::document(&operations);
+    let with_token = behind_token(router.fallback(no_such_call), &api, MAX_BODY_BYTES);
     let graphql = behind_token(graphql::routes(), &api, graphql::MAX_DOCUMENT_BYTES)
         .layer(middleware::from_fn(graphql::in_band));
     Router::new()
         .merge(without_token(&api))
+        .merge(openapi::route(&document))
         .merge(registry)
         .merge(graphql)
         .fallback_service(with_token)
@@ -48,8 +52,8 @@ fn behind_token(routes: Router<Arc<Api>>, api: &Arc<Api>, max_body_bytes: usize)
 }
 
 /// What needs an API token. One line a resource, in the order of the alphabet.
-fn with_token() -> Router<Arc<Api>> {
-    Router::new()
+fn with_token() -> Routes {
+    Routes::new()
         .merge(addresses::routes())
         .merge(apps::routes())
         .merge(audit::routes())
@@ -68,7 +72,7 @@ fn with_token() -> Router<Arc<Api>> {
         .merge(secrets::routes())
         .merge(status::routes())
         .merge(tokens::routes())
-        .merge(ui_ex::routes())
+        .undocumented(ui_ex::routes())
         .merge(volumes::routes())
 }
 

@@ -29,6 +29,7 @@ pub async fn create(
     if app.deleting {
         return Err(ApiError::new(ErrorCode::WrongState, format!("app \"{}\" is being deleted", app.name)));
     }
+    check_keys(&input)?;
     let guest = input.config.guest()?;
     ports::claim(&api, &app.name, &input.config.services).await?;
     let image = images::resolve_for(&api, &caller, &image_of(&input.config)?).await?.image;
@@ -67,6 +68,7 @@ pub async fn update(
     path: MachinePath,
     Body(input): Body<MachineInput>,
 ) -> Result<Json<Machine>> {
+    check_keys(&input)?;
     input.config.guest()?;
     ports::claim(&api, &path.app.name, &input.config.services).await?;
     check_region(&path, &input)?;
@@ -87,6 +89,13 @@ pub async fn update(
         source: "user".to_owned(),
     };
     Ok(Json(path.host.update(&before.id, &request).await?.into()))
+}
+
+fn check_keys(input: &MachineInput) -> Result<()> {
+    match input.lsvd {
+        true => Err(ApiError::new(ErrorCode::Unsupported, "lsvd: there are no such disks; use a volume")),
+        false => Ok(()),
+    }
 }
 
 fn image_of(config: &MachineConfig) -> Result<ImageRef> {

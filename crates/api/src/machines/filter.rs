@@ -1,14 +1,43 @@
 //! Which machines a list is to hold: the filters that all lists of machines share.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use roost_host_api::Machine;
 use roost_model::MachineState;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
 
 use crate::error::{ApiError, Result};
 
 /// Prefix of query keys that filter by metadata.
 const METADATA: &str = "metadata.";
+
+/// The query of a list: keys with a name of their own, and one for each key of the metadata.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct Query(BTreeMap<String, String>);
+
+impl JsonSchema for Query {
+    fn schema_name() -> Cow<'static, str> {
+        "MachinesQuery".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "properties": {
+            "include_deleted": { "type": "boolean", "description": "Also those that are destroyed" },
+            "region": { "type": "string", "description": "Only of these regions, separated by commas" },
+            "state": { "type": "string", "description": "Only in these states, separated by commas" },
+            "summary": { "type": "boolean", "description": "Without what is long: configurations, checks, events" },
+        } })
+    }
+}
+
+impl Query {
+    /// A value that is there and not empty.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
 
 pub struct Filter {
     include_deleted: bool,
@@ -21,7 +50,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    pub fn read(query: &BTreeMap<String, String>) -> Result<Self> {
+    pub fn read(Query(query): &Query) -> Result<Self> {
         let items = |key: &str| {
             let list = query.get(key).map_or("", String::as_str);
             list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned)

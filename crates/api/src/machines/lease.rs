@@ -1,8 +1,9 @@
 //! Leases: the right to change a machine, for a while.
 
-use axum::{Extension, Json};
+use axum::{Extension, Json, http::StatusCode};
 use roost_api_types::{Done, LeaseAnswer, LeaseRequest};
 use roost_host_api::LeaseRequest as HostLeaseRequest;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 /// Seconds, when the caller does not say.
 const DEFAULT_TTL: u32 = 30;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct LeaseQuery {
     ttl: Option<u32>,
 }
@@ -25,14 +26,15 @@ pub async fn take_lease(
     path: MachinePath,
     Params(query): Params<LeaseQuery>,
     Body(body): Body<LeaseRequest>,
-) -> Result<Json<LeaseAnswer>> {
+) -> Result<(StatusCode, Json<LeaseAnswer>)> {
     let request = HostLeaseRequest {
         description: body.description,
         owner: caller.name,
         ttl_secs: query.ttl.or(body.ttl).filter(|ttl| *ttl > 0).unwrap_or(DEFAULT_TTL),
         nonce: path.nonce.clone(),
     };
-    Ok(Json(path.host.take_lease(&path.machine.id, &request).await?.into()))
+    let lease = path.host.take_lease(&path.machine.id, &request).await?;
+    Ok((StatusCode::CREATED, Json(lease.into())))
 }
 
 pub async fn get_lease(path: MachinePath) -> Result<Json<LeaseAnswer>> {

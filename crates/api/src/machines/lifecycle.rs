@@ -1,11 +1,10 @@
 //! Start, stop, suspend, restart, signal, cordon, destroy.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use roost_api_types::{Done, Signal, SignalMachine, Started, StopMachine};
 use roost_host_api::{DestroyMachine, SignalMachine as HostSignal, StopMachine as HostStop};
 use roost_model::GoDuration;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
@@ -31,7 +30,7 @@ pub async fn suspend(path: MachinePath) -> Result<Json<Done>> {
     Ok(Json(Done::OK))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct RestartQuery {
     timeout: Option<GoDuration>,
     signal: Option<String>,
@@ -66,12 +65,18 @@ pub async fn uncordon(path: MachinePath) -> Result<Json<Done>> {
     Ok(Json(Done::OK))
 }
 
-pub async fn destroy(
-    path: MachinePath,
-    Params(query): Params<BTreeMap<String, String>>,
-) -> Result<Json<Done>> {
-    // Two names for one thing: the document's and a client's.
-    let force = ["force", "kill"].iter().any(|key| query.get(*key).is_some_and(|v| v == "true"));
+#[derive(Deserialize, JsonSchema)]
+pub struct DestroyQuery {
+    /// Also when it runs.
+    #[serde(default)]
+    force: bool,
+    /// The same, under the name that some clients send.
+    #[serde(default)]
+    kill: bool,
+}
+
+pub async fn destroy(path: MachinePath, Params(query): Params<DestroyQuery>) -> Result<Json<Done>> {
+    let force = query.force || query.kill;
     let request = DestroyMachine { force, source: "user".to_owned(), lease_nonce: path.nonce.clone() };
     path.host.destroy(&path.machine.id, &request).await?;
     Ok(Json(Done::OK))

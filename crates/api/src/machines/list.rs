@@ -1,27 +1,22 @@
 //! Lists of machines, and one of them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use roost_api_types::Machine;
-use roost_host_api::Machine as HostMachine;
-use serde_json::Value;
+use roost_api_types::{ListedMachine, Machine};
 
-use super::filter::Filter;
+use super::filter::{Filter, Query};
 use crate::{
     api::Api,
-    error::{ApiError, Result},
+    error::Result,
     http::{AppPath, MachinePath, Params},
 };
-
-/// What a summary leaves out.
-const LONG: [&str; 6] = ["config", "checks", "events", "host_status", "image_ref", "nonce"];
 
 pub async fn list(
     State(api): State<Arc<Api>>,
     AppPath(app): AppPath,
-    Params(query): Params<BTreeMap<String, String>>,
-) -> Result<Json<Vec<Value>>> {
+    Params(query): Params<Query>,
+) -> Result<Json<Vec<ListedMachine>>> {
     let filter = Filter::read(&query)?;
     let mut machines = Vec::new();
     for host in api.hosts.all() {
@@ -29,16 +24,11 @@ pub async fn list(
     }
     machines.retain(|machine| filter.takes(machine));
     machines.sort_by(|a, b| a.id.cmp(&b.id));
-    let shown = machines.into_iter().map(|machine| shown(machine, &filter));
-    Ok(Json(shown.collect::<serde_json::Result<_>>().map_err(|e| ApiError::internal(e.to_string()))?))
-}
-
-fn shown(machine: HostMachine, filter: &Filter) -> serde_json::Result<Value> {
-    let mut machine = serde_json::to_value(Machine::from(machine))?;
-    if let (true, Some(keys)) = (filter.summary, machine.as_object_mut()) {
-        keys.retain(|key, _| !LONG.contains(&key.as_str()));
-    }
-    Ok(machine)
+    let shown = machines.into_iter().map(|machine| match filter.summary {
+        true => ListedMachine::Summary(machine.into()),
+        false => ListedMachine::Whole(Box::new(machine.into())),
+    });
+    Ok(Json(shown.collect()))
 }
 
 pub async fn get(path: MachinePath) -> Json<Machine> {

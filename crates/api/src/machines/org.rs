@@ -1,10 +1,7 @@
 //! The machines of all apps of an org, in pages: those that changed last come last, so that who reads on gets
 //! what is new.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use axum::{
     Extension, Json,
@@ -16,8 +13,11 @@ use roost_api_types::{OrgMachine, OrgMachineConfig, OrgMachineList};
 use roost_host_api::Machine;
 use roost_model::{AppName, MachineId};
 use roost_records::AppRecord;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::json;
 
-use super::filter::Filter;
+use super::filter::{Filter, Query};
 use crate::{
     api::Api,
     auth::{AppRight, Caller, OrgRight},
@@ -33,11 +33,36 @@ const MAX_PAGE: usize = 1000;
 /// Where a machine is in the order of the list.
 type Place = (Timestamp, MachineId);
 
+/// The query of other lists, and which part of this one.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct OrgQuery(Query);
+
+impl JsonSchema for OrgQuery {
+    fn schema_name() -> Cow<'static, str> {
+        "OrgMachinesQuery".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Query::json_schema(generator);
+        let keys = [
+            ("cursor", "string", "Where the page before ended: its `next_cursor`"),
+            ("limit", "integer", "Machines of a page, at most 1000; 100 when absent"),
+            ("updated_after", "string", "Only what changed after this time"),
+        ];
+        for (key, kind, description) in keys {
+            let pointer = schema.pointer_mut("/properties").expect("the other keys");
+            pointer[key] = json!({ "type": kind, "description": description });
+        }
+        schema
+    }
+}
+
 pub async fn list(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Path(slug): Path<String>,
-    Params(query): Params<BTreeMap<String, String>>,
+    Params(OrgQuery(query)): Params<OrgQuery>,
 ) -> Result<Json<OrgMachineList>> {
     let org = orgs::find(&api, &caller, &slug, OrgRight::Read)?;
     let filter = Filter::read(&query)?;
@@ -101,8 +126,8 @@ fn written((at, id): &Place) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(format!("{at} {id}"))
 }
 
-fn cursor(query: &BTreeMap<String, String>) -> Result<Option<Place>> {
-    let Some(text) = query.get("cursor").filter(|text| !text.is_empty()) else { return Ok(None) };
+fn cursor(query: &Query) -> Result<Option<Place>> {
+    let Some(text) = query.get("cursor") else { return Ok(None) };
     let read = || {
         let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (at, id) = text.split_once(' ')?;
@@ -114,15 +139,14 @@ fn cursor(query: &BTreeMap<String, String>) -> Result<Option<Place>> {
     }
 }
 
-fn updated_after(query: &BTreeMap<String, String>) -> Result<Option<Timestamp>> {
-    let text = query.get("updated_after").filter(|text| !text.is_empty());
-    let read = text.map(|text| text.parse());
+fn updated_after(query: &Query) -> Result<Option<Timestamp>> {
+    let read = query.get("updated_after").map(|text| text.parse());
     read.transpose()
         .map_err(|e| ApiError::invalid(format!("updated_after: give a time as in RFC 3339 ({e})")))
 }
 
-fn limit(query: &BTreeMap<String, String>) -> Result<usize> {
-    match query.get("limit").filter(|text| !text.is_empty()).map(|text| text.parse::<usize>()) {
+fn limit(query: &Query) -> Result<usize> {
+    match query.get("limit").map(|text| text.parse::<usize>()) {
         None | Some(Ok(0)) => Ok(PAGE),
         Some(Ok(limit)) => Ok(limit.min(MAX_PAGE)),
         Some(Err(_)) => Err(ApiError::invalid("limit: give a number")),

@@ -1,11 +1,13 @@
 //! Waiting for a state.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use axum::Json;
 use roost_api_types::{ErrorCode, Waited};
 use roost_host_api::{HostError, Wait, states};
 use roost_model::{GoDuration, MachineState};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
 
 use crate::{
     error::{ApiError, Result},
@@ -15,8 +17,31 @@ use crate::{
 /// Longest wait of one call; clients ask again.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-pub async fn wait(path: MachinePath, Params(query): Params<Vec<(String, String)>>) -> Result<Json<Waited>> {
-    let wait = read(&query)?;
+/// The query: `state` may be there several times.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct WaitQuery(Vec<(String, String)>);
+
+impl JsonSchema for WaitQuery {
+    fn schema_name() -> Cow<'static, str> {
+        "WaitQuery".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "properties": {
+            "state": { "type": "string", "description":
+                "Any of these states, separated by commas; `settled` stands for all that stay; `started` when absent" },
+            "version": { "type": "string", "description": "Only of this version" },
+            "instance_id": { "type": "string", "description": "The same under its older name" },
+            "from_event_id": { "type": "string", "description": "Only what was reached after this event" },
+            "timeout": { "type": ["integer", "string"], "description":
+                "Seconds, or a duration such as `30s`; at most, and when absent, 60 s" },
+        } })
+    }
+}
+
+pub async fn wait(path: MachinePath, Params(query): Params<WaitQuery>) -> Result<Json<Waited>> {
+    let wait = read(&query.0)?;
     match path.host.wait_for(&path.machine.id, &wait).await {
         Ok(machine) => {
             let reached = wait.met_by(&machine);

@@ -17,13 +17,15 @@ use crate::{
     auth::Caller,
     error::{ApiError, Result},
     http::Body,
+    openapi::{Routes, call, post},
 };
 
 /// Longest audience: a URL.
 const MAX_AUDIENCE: usize = 512;
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new().route("/v1/tokens/oidc", routing::post(create))
+pub fn routes() -> Routes {
+    let create = call("Tokens_request_OIDC", "A machine's token of its identity, as text");
+    Routes::new().at("/v1/tokens/oidc", post(create.media("text/plain"), self::create))
 }
 
 /// What everybody may read.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json, Router,
+    Extension, Json,
     extract::{Path, State},
     http::StatusCode,
-    routing,
 };
 use roost_api_types::{CreateOrg, Invite, Invited, Member, Org, SetRole, User};
 use roost_records::{MemberRecord, MemberRole, OrgRecord, UserRecord};
@@ -17,16 +16,36 @@ use crate::{
     auth::{Caller, OrgRight},
     error::{ApiError, Result},
     http::Body,
+    openapi::{Routes, call, get, patch},
 };
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/v1/user", routing::get(user))
-        .route("/v1/users", routing::get(users))
-        .route("/v1/orgs", routing::get(list).post(create))
-        .route("/v1/orgs/{org_slug}", routing::get(get).delete(delete))
-        .route("/v1/orgs/{org_slug}/members", routing::get(members).post(invite))
-        .route("/v1/orgs/{org_slug}/members/{email}", routing::patch(set_role).delete(remove))
+pub fn routes() -> Routes {
+    const ORG: &str = "/v1/orgs/{org_slug}";
+    Routes::new()
+        .at("/v1/user", get(call("User_show", "Whose token it is").or_fails(&[400]), user))
+        .at("/v1/users", get(call("Users_list", "The users of the server"), users))
+        .at(
+            "/v1/orgs",
+            get(call("Orgs_list", "The organizations that the caller may see"), list)
+                .post(call("Orgs_create", "Make an organization").answers(201), create),
+        )
+        .at(
+            ORG,
+            get(call("Orgs_show", "An organization, and its members for those who may read it"), show)
+                .delete(call("Orgs_delete", "Delete an organization without apps").answers(204), delete),
+        )
+        .at(
+            &format!("{ORG}/members"),
+            get(call("Members_list", "The members of an organization"), members)
+                .post(call("Members_invite", "Make somebody a member").answers(201), invite),
+        )
+        .at(
+            &format!("{ORG}/members/{{email}}"),
+            patch(call("Members_set_role", "Give a member another role").or_fails(&[400]), set_role).delete(
+                call("Members_remove", "Remove a member, or leave").answers(204).or_fails(&[400]),
+                remove,
+            ),
+        )
 }
 
 async fn user(Extension(caller): Extension<Caller>) -> Result<Json<User>> {
@@ -51,7 +70,7 @@ async fn create(
     Ok((StatusCode::CREATED, Json(shown(&api, &caller, &org))))
 }
 
-async fn get(
+async fn show(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Path(slug): Path<String>,

@@ -5,18 +5,18 @@ mod place;
 mod placements;
 mod regions;
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    routing::{get, post},
-};
-
 pub use self::place::{RegionChoice, place_of};
-use crate::api::Api;
+use crate::openapi::{Routes, call, get, post};
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/v1/platform/regions", get(regions::regions))
-        .route("/v1/platform/placements", post(placements::placements))
+pub fn routes() -> Routes {
+    let placements = call("Platform_placements_post", "Where machines would go, without making them");
+    Routes::new()
+        .at(
+            "/v1/platform/regions",
+            get(
+                call("Platform_regions_get", "The regions that have hosts, and what fits there"),
+                regions::regions,
+            ),
+        )
+        .at("/v1/platform/placements", post(placements.or_fails(&[404]), placements::placements))
 }

@@ -6,6 +6,7 @@ use axum::{Json, extract::State};
 use roost_api_types::{RegionInfo, RegionList};
 use roost_host_api::HostInfo;
 use roost_model::{Guest, Region};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{fit::machines_that_fit, place_of};
@@ -15,7 +16,7 @@ use crate::{
     http::Params,
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct RegionsQuery {
     /// Name of the machine size to count; the smallest when absent.
     size: Option<String>,

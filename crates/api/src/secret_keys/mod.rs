@@ -6,10 +6,9 @@ mod xaes;
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
     http::StatusCode,
-    routing,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
@@ -20,6 +19,7 @@ use roost_api_types::{
 use roost_directory::{Compare, Txn};
 use roost_model::AppName;
 use roost_records::{AppRecord, SecretKeysRecord, StoredKey, key};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -28,6 +28,7 @@ use crate::{
     api::Api,
     error::{ApiError, Result},
     http::{AppPath, Body, Params},
+    openapi::{Call, Routes, call, get, post},
     store::{MAX_TRIES, put},
 };
 
@@ -40,20 +41,33 @@ const MAX_NAME: usize = 255;
 /// Longest text that a key is used on: larger things are encrypted where they are.
 const MAX_TEXT_BYTES: usize = 64 << 10;
 
-pub fn routes() -> Router<Arc<Api>> {
-    const ONE: &str = "/v1/apps/{app}/secretkeys/{name}";
-    Router::new()
-        .route("/v1/apps/{app}/secretkeys", routing::get(list))
-        .route(ONE, routing::get(get).post(set).delete(delete))
-        .route(&format!("{ONE}/generate"), routing::post(generate))
-        .route(&format!("{ONE}/encrypt"), routing::post(encrypt))
-        .route(&format!("{ONE}/decrypt"), routing::post(decrypt))
-        .route(&format!("{ONE}/sign"), routing::post(sign))
-        .route(&format!("{ONE}/verify"), routing::post(verify))
+pub fn routes() -> Routes {
+    const ALL: &str = "/v1/apps/{app_name}/secretkeys";
+    const ONE: &str = "/v1/apps/{app_name}/secretkeys/{secret_name}";
+    let older = |call: Call| call.or_fails(&[409]);
+    Routes::new()
+        .at(ALL, get(older(call("Secretkeys_list", "The secret keys of an app")), list))
+        .at(
+            ONE,
+            get(older(call("Secretkey_get", "What is known of a secret key: never the key")), show)
+                .post(call("Secretkey_set", "Keep a key").answers(201), set)
+                .delete(call("Secretkey_delete", "Forget a key"), delete),
+        )
+        .at(&format!("{ONE}/generate"), post(call("Secretkey_generate", "Make a key").answers(201), generate))
+        .at(&format!("{ONE}/encrypt"), post(call("Secretkey_encrypt", "Encrypt with a key"), encrypt))
+        .at(&format!("{ONE}/decrypt"), post(call("Secretkey_decrypt", "Decrypt with a key"), decrypt))
+        .at(&format!("{ONE}/sign"), post(call("Secretkey_sign", "Sign with a key"), sign))
+        .at(
+            &format!("{ONE}/verify"),
+            post(
+                call("Secretkey_verify", "Whether a signature is a key's: 400 if it is not").answers(204),
+                verify,
+            ),
+        )
 }
 
-#[derive(Deserialize)]
-pub struct KeysQuery {
+#[derive(Deserialize, JsonSchema)]
+pub struct ListQuery {
     /// Refuse when the keys are older.
     min_version: Option<u64>,
     /// The same under another name.
@@ -63,18 +77,27 @@ pub struct KeysQuery {
     types: String,
 }
 
+#[derive(Deserialize, JsonSchema)]
+pub struct KeysQuery {
+    /// Refuse when the keys are older.
+    min_version: Option<u64>,
+    /// The same under another name.
+    version: Option<u64>,
+}
+
 pub async fn list(
     State(api): State<Arc<Api>>,
     AppPath(app): AppPath,
-    Params(query): Params<KeysQuery>,
+    Params(query): Params<ListQuery>,
 ) -> Result<Json<SecretKeyList>> {
-    let record = keys(&api, &app, &query).await?;
-    let asked = |kind: &str| query.types.is_empty() || query.types.split(',').any(|t| t.trim() == kind);
+    let ListQuery { min_version, version, types } = query;
+    let record = keys(&api, &app, &KeysQuery { min_version, version }).await?;
+    let asked = |kind: &str| types.is_empty() || types.split(',').any(|t| t.trim() == kind);
     let listed = record.keys.iter().filter(|(_, key)| asked(&key.kind));
     Ok(Json(SecretKeyList { secret_keys: listed.map(|(name, key)| shown(name, key)).collect() }))
 }
 
-pub async fn get(
+pub async fn show(
     State(api): State<Arc<Api>>,
     AppPath(app): AppPath,
     Path((_, name)): Path<(String, String)>,

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json, Router,
+    Extension, Json,
     extract::{Path, State},
     http::StatusCode,
-    routing,
 };
 use roost_api_types::{
     CreateDeployToken, CreateToken, CreatedToken, CurrentToken, CurrentTokens, DeployToken, Token,
@@ -14,27 +13,46 @@ use roost_api_types::{
 };
 use roost_model::AppName;
 use roost_records::{AllowedCommand, TokenRecord, TokenScope};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{NewScope, NewToken};
+use super::{NewScope, NewToken, verify};
 use crate::{
     api::Api,
     audit,
     auth::{Caller, OrgRight},
     error::{ApiError, Result},
     http::{AppPath, Body, Params},
+    openapi::{Routes, call, delete, get, post},
     orgs,
 };
 
-pub fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/v1/tokens", routing::get(list).post(create))
-        .route("/v1/tokens/current", routing::get(current).delete(revoke_current))
-        .route("/v1/tokens/{id}", routing::delete(revoke))
-        .route("/v1/apps/{app}/deploy_token", routing::post(deploy_token))
+pub fn routes() -> Routes {
+    let authenticate = call("Tokens_authenticate", "Whose the tokens of a header are, and what bounds them");
+    let authorize = call("Tokens_authorize", "Whether the tokens of a header allow something");
+    let kms = call("Tokens_request_Kms", "A token for a key service: refused");
+    let deploy_token = call("App_create_deploy_token", "Make a token that may deploy an app");
+    Routes::new()
+        .at(
+            "/v1/tokens",
+            get(call("Tokens_list", "The tokens of an app, of an organization, or the caller's own"), list)
+                .post(call("Tokens_create", "Make a token").answers(201).or_fails(&[404]), create),
+        )
+        .at(
+            "/v1/tokens/current",
+            get(call("CurrentToken_show", "The tokens of this very call"), current).delete(
+                call("CurrentToken_revoke", "End the tokens of this very call").answers(204),
+                revoke_current,
+            ),
+        )
+        .at("/v1/tokens/authenticate", post(authenticate, verify::authenticate))
+        .at("/v1/tokens/authorize", post(authorize.or_fails(&[404]), verify::authorize))
+        .at("/v1/tokens/kms", post(kms.refused(), verify::kms))
+        .at("/v1/tokens/{id}", delete(call("Tokens_revoke", "End a token").answers(204), revoke))
+        .at("/v1/apps/{app_name}/deploy_token", post(deploy_token, self::deploy_token))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct ListQuery {
     org: Option<String>,
     app: Option<String>,
@@ -122,7 +140,7 @@ async fn current(State(api): State<Arc<Api>>, Extension(caller): Extension<Calle
     Json(CurrentTokens { tokens })
 }
 
-fn current_token(api: &Api, token: &TokenRecord) -> CurrentToken {
+pub fn current_token(api: &Api, token: &TokenRecord) -> CurrentToken {
     let shown = shown(api, token);
     let org = shown.org.as_deref().and_then(|slug| api.book.org(slug));
     CurrentToken {

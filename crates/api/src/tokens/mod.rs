@@ -5,6 +5,7 @@
 
 mod housekeeping;
 mod http;
+mod verify;
 
 use std::{sync::Arc, time::Duration};
 

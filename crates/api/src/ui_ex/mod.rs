@@ -27,7 +27,7 @@ pub fn routes() -> Router<Arc<Api>> {
         .route("/api/v1/releases", post(releases::create))
         .route("/api/v1/releases/all_current", get(releases::all_current))
         .route("/api/v1/releases/{id}", patch(releases::update))
-        .route("/api/v1/apps/{app}/releases", get(releases::list))
-        .route("/api/v1/apps/{app}/logs", get(logs::page))
-        .route("/api/v1/apps/{app}/releases/current", get(releases::current))
+        .route("/api/v1/apps/{app_name}/releases", get(releases::list))
+        .route("/api/v1/apps/{app_name}/logs", get(logs::page))
+        .route("/api/v1/apps/{app_name}/releases/current", get(releases::current))
 }

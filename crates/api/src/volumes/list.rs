@@ -7,8 +7,9 @@ use axum::{
     extract::{Path, State},
 };
 use jiff::Timestamp;
-use roost_api_types::{OrgVolume, OrgVolumes, Volume};
+use roost_api_types::{ListedVolume, OrgVolume, OrgVolumes, Volume};
 use roost_model::{AppName, VolumeState};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::path::VolumePath;
@@ -22,21 +23,39 @@ use crate::{
 const PAGE: usize = 200;
 const MAX_PAGE: usize = 1000;
 
-pub async fn of_app(State(api): State<Arc<Api>>, AppPath(app): AppPath) -> Result<Json<Vec<Volume>>> {
+#[derive(Deserialize, JsonSchema)]
+pub struct AppQuery {
+    /// Without the figures of their disks.
+    #[serde(default)]
+    summary: bool,
+}
+
+pub async fn of_app(
+    State(api): State<Arc<Api>>,
+    AppPath(app): AppPath,
+    Params(query): Params<AppQuery>,
+) -> Result<Json<Vec<ListedVolume>>> {
     let mut volumes = Vec::new();
     for host in api.hosts.all() {
         volumes.extend(host.volumes(Some(&app.name)).await?);
     }
     volumes.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-    Ok(Json(volumes.into_iter().map(Volume::from).collect()))
+    Ok(Json(volumes.into_iter().map(|volume| listed(volume, query.summary)).collect()))
+}
+
+fn listed(volume: roost_host_api::Volume, summary: bool) -> ListedVolume {
+    if summary { ListedVolume::Summary(volume.into()) } else { ListedVolume::Whole(Box::new(volume.into())) }
 }
 
 pub async fn get(path: VolumePath) -> Json<Volume> {
     Json(path.volume.into())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct OrgQuery {
+    /// Without the figures of their disks.
+    #[serde(default)]
+    summary: bool,
     #[serde(default)]
     include_deleted: bool,
     #[serde(default)]
@@ -72,7 +91,9 @@ pub async fn of_org(
     volumes.truncate(limit);
     let last_volume_id = volumes.last().map(|volume| volume.id.to_string()).unwrap_or_default();
     let last_updated_at = volumes.iter().map(|volume| volume.updated_at).max();
-    let page = volumes.into_iter().map(|v| OrgVolume { app_name: v.app.clone(), volume: v.into() });
+    let page = volumes
+        .into_iter()
+        .map(|volume| OrgVolume { app_name: volume.app.clone(), volume: listed(volume, query.summary) });
     Ok(Json(OrgVolumes {
         volumes: page.collect(),
         next_cursor: if more { last_volume_id.clone() } else { String::new() },

@@ -11,6 +11,7 @@ use crate::{
     api::Api,
     error::{ApiError, Result},
     http::{AppPath, param},
+    openapi::{Input, Schemas, Signature},
 };
 
 /// A volume of the app, and its host.
@@ -31,10 +32,18 @@ impl FromRequestParts<Arc<Api>> for VolumeIdPath {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self> {
         let AppPath(app) = AppPath::from_request_parts(parts, api).await?;
-        let id = param(parts, api, "volume").await?;
+        let id = param(parts, api, "volume_id").await?;
         let id = id.parse().map_err(|_| no_volume(&app.name, &id))?;
         Ok(Self { app: app.name, id, host: api.hosts.host().clone() })
     }
+}
+
+impl Input for VolumePath {
+    fn describe(_: &mut Signature, _: &mut Schemas) {}
+}
+
+impl Input for VolumeIdPath {
+    fn describe(_: &mut Signature, _: &mut Schemas) {}
 }
 
 impl FromRequestParts<Arc<Api>> for VolumePath {

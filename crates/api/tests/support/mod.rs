@@ -9,7 +9,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use reqwest::{Method, Response};
-use roost_api::{AcmeConfig, Api, ApiConfig, ApiParts, ImageResolver};
+use roost_api::{AcmeConfig, Api, ApiConfig, ApiParts, ImageResolver, RateLimits};
 use roost_api_types::{Deploy, DeployAnswer, DeployEvent};
 use roost_directory::SqliteDirectory;
 use roost_edge_api::EdgeClient;
@@ -29,6 +29,7 @@ pub struct Platform {
     pub host: FakeHost,
     server: Server,
     http: reqwest::Client,
+    limits: RateLimits,
 }
 
 struct Server {
@@ -39,19 +40,23 @@ struct Server {
 
 impl Platform {
     pub async fn start() -> Self {
+        Self::start_limited(RateLimits::none()).await
+    }
+
+    pub async fn start_limited(limits: RateLimits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let host = FakeHost::start().await;
-        let server = serve(folder.path().to_owned(), &host).await;
+        let server = serve(folder.path().to_owned(), &host, limits).await;
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { folder, host, server, http }
+        Self { folder, host, server, http, limits }
     }
 
     /// The api ends, whatever it is doing, and another one starts on the same folder.
     pub async fn restart_api(&mut self) {
         self.server.shutdown.cancel();
         let _ = (&mut self.server.task).await;
-        self.server = serve(self.folder.path().to_owned(), &self.host).await;
+        self.server = serve(self.folder.path().to_owned(), &self.host, self.limits).await;
     }
 
     pub fn token(&self) -> String {
@@ -144,7 +149,7 @@ pub fn config(app: &str, behaviour: &str) -> Value {
     })
 }
 
-async fn serve(folder: PathBuf, host: &FakeHost) -> Server {
+async fn serve(folder: PathBuf, host: &FakeHost, rate_limits: RateLimits) -> Server {
     let config = ApiConfig {
         node: "test".to_owned(),
         admin_token: folder.join("admin-token"),
@@ -161,6 +166,7 @@ async fn serve(folder: PathBuf, host: &FakeHost) -> Server {
         edge_ports: vec![8080],
         edge_speaks_tls: true,
         resolvers: vec![resolver::address()],
+        rate_limits,
         public_addresses: vec![[127, 0, 0, 1].into(), std::net::Ipv6Addr::LOCALHOST.into()],
         app_url: "http://{app}.roost.localhost:8080".to_owned(),
     };

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, Query, State},
 };
 use jiff::Timestamp;
-use roost_guest_api::{Listener, ProcessInfo};
+use roost_guest_api::{Listener, MemoryInfo, ProcessInfo};
 use roost_host_api::{ExecMachine, ExecResult, LogLine, LogQuery, Machine};
 
 use super::{Answer, Host, Id};
@@ -22,7 +22,7 @@ pub async fn listeners(State(host): Host, Path(id): Id) -> Answer<Vec<Listener>>
 }
 
 pub async fn processes(State(host): Host, Path(id): Id) -> Answer<Vec<ProcessInfo>> {
-    host.get(&id)?;
+    host.started(&id)?;
     Ok(Json(vec![ProcessInfo {
         pid: 2,
         ppid: 1,
@@ -32,6 +32,13 @@ pub async fn processes(State(host): Host, Path(id): Id) -> Answer<Vec<ProcessInf
         cpu_ms: 10,
         start_unix_ns: 0,
     }]))
+}
+
+/// Half of it is taken.
+pub async fn memory(State(host): Host, Path(id): Id) -> Answer<MemoryInfo> {
+    let machine = host.started(&id)?;
+    let total_bytes = machine.config.guest().map_or(0, |guest| u64::from(guest.memory_mb) << 20);
+    Ok(Json(MemoryInfo { total_bytes, available_bytes: total_bytes / 2 }))
 }
 
 /// One line for each machine.

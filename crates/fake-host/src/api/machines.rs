@@ -8,8 +8,8 @@ use axum::{
 };
 use jiff::Timestamp;
 use roost_host_api::{
-    Cause, CreateMachine, DestroyMachine, ErrorBody, ErrorCode, Machine, Reservation, ReserveRequest,
-    SetMetadata, StopMachine, UpdateMachine, Wait, WaitQuery, states,
+    Cause, CreateMachine, DestroyMachine, ErrorBody, ErrorCode, Machine, MachineVersion, Reservation,
+    ReserveRequest, SetMetadata, SignalMachine, StopMachine, UpdateMachine, Wait, WaitQuery, states,
 };
 use roost_model::state::UnknownState;
 use serde::Deserialize;
@@ -68,6 +68,26 @@ pub async fn start(State(host): Host, Path(id): Id, Json(cause): Json<Cause>) ->
 pub async fn stop(State(host): Host, Path(id): Id, Json(stop): Json<StopMachine>) -> Answer<Machine> {
     host.check_lease(&id, stop.cause.lease_nonce.as_deref())?;
     Ok(Json(host.stop(&id)?))
+}
+
+/// Both at once, as far as anybody sees.
+pub async fn restart(State(host): Host, Path(id): Id, Json(stop): Json<StopMachine>) -> Answer<Machine> {
+    host.check_lease(&id, stop.cause.lease_nonce.as_deref())?;
+    host.started(&id)?;
+    Ok(Json(host.boot(&id)?))
+}
+
+/// Nothing is there to get it.
+pub async fn signal(State(host): Host, Path(id): Id, Json(signal): Json<SignalMachine>) -> Answer<()> {
+    host.check_lease(&id, signal.cause.lease_nonce.as_deref())?;
+    host.started(&id)?;
+    Ok(Json(()))
+}
+
+/// The present one: earlier ones are forgotten.
+pub async fn versions(State(host): Host, Path(id): Id) -> Answer<Vec<MachineVersion>> {
+    let machine = host.get(&id)?;
+    Ok(Json(vec![MachineVersion { version: machine.instance_id, config: machine.config }]))
 }
 
 pub async fn suspend(State(host): Host, Path(id): Id, Json(cause): Json<Cause>) -> Answer<Machine> {

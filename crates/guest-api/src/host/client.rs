@@ -15,8 +15,8 @@ use super::{
     exec::ExecSession,
 };
 use crate::{
-    ExecRequest, ExitReport, HostMessage, Listener, LogRecord, Phase, ProcessInfo, RunConfig, VolumeAction,
-    VolumeAnswer, VolumeMeasure, channel::MAX_TO_GUEST, frame,
+    ExecRequest, ExitReport, HostMessage, Listener, LogRecord, MemoryInfo, Phase, ProcessInfo, RunConfig,
+    VolumeAction, VolumeAnswer, VolumeMeasure, channel::MAX_TO_GUEST, frame,
 };
 
 /// How long a guest may take for an answer that costs it a look into /proc.
@@ -183,6 +183,14 @@ impl GuestClient {
     pub async fn processes(&self) -> Result<Vec<ProcessInfo>, GuestError> {
         match self.ask(LISTING_TIMEOUT, |id| HostMessage::ListProcesses { id }).await? {
             Answer::Processes(processes) => Ok(processes),
+            _ => Err(GuestError::Closed),
+        }
+    }
+
+    /// How much memory the guest has, and has left.
+    pub async fn memory(&self) -> Result<MemoryInfo, GuestError> {
+        match self.ask(LISTING_TIMEOUT, |id| HostMessage::ReadMemory { id }).await? {
+            Answer::Memory(memory) => Ok(memory),
             _ => Err(GuestError::Closed),
         }
     }

@@ -15,7 +15,7 @@ use super::{
     exec::{ExecEvent, ExecSession},
 };
 use crate::{
-    GuestMessage, Listener, ProcessInfo, VolumeAnswer,
+    GuestMessage, Listener, MemoryInfo, ProcessInfo, VolumeAnswer,
     channel::{CHUNK_OVERHEAD, EXEC_WINDOW, LOG_WINDOW, MAX_API_STREAMS},
 };
 
@@ -36,6 +36,7 @@ const MAX_WAITING: usize = 128;
 pub enum Answer {
     Listeners(Vec<Listener>),
     Processes(Vec<ProcessInfo>),
+    Memory(MemoryInfo),
     Volume(VolumeAnswer),
     Synced,
 }
@@ -193,6 +194,7 @@ impl Delivery {
             GuestMessage::ApiClosed { stream } => self.waiting.forget_api(stream),
             GuestMessage::Listeners { id, listeners } => self.answer(id, Answer::Listeners(listeners)),
             GuestMessage::Processes { id, processes } => self.answer(id, Answer::Processes(processes)),
+            GuestMessage::Memory { id, memory } => self.answer(id, Answer::Memory(memory)),
             GuestMessage::Volume { id, answer } => self.answer(id, Answer::Volume(answer)),
             GuestMessage::Synced { id } => self.answer(id, Answer::Synced),
         }

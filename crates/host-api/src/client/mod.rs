@@ -13,7 +13,7 @@ mod volumes;
 use std::{path::Path, time::Duration};
 
 use http::Method;
-use roost_guest_api::{Listener, ProcessInfo};
+use roost_guest_api::{Listener, MemoryInfo, ProcessInfo};
 use roost_model::{AppName, InstanceId, MachineId, MachineState};
 use serde::{Serialize, de::DeserializeOwned};
 use ulid::Ulid;
@@ -173,6 +173,10 @@ impl HostClient {
 
     pub async fn processes(&self, id: &MachineId) -> Result<Vec<ProcessInfo>, HostError> {
         self.get(&format!("/v1/machines/{id}/ps")).await
+    }
+
+    pub async fn memory(&self, id: &MachineId) -> Result<MemoryInfo, HostError> {
+        self.get(&format!("/v1/machines/{id}/memory")).await
     }
 
     pub async fn take_lease(&self, id: &MachineId, request: &LeaseRequest) -> Result<Lease, HostError> {

@@ -1,7 +1,7 @@
 //! What only the machine's guest knows.
 
 use axum::extract::State;
-use roost_guest_api::{GuestClient, GuestError, Listener, ProcessInfo};
+use roost_guest_api::{GuestClient, GuestError, Listener, MemoryInfo, ProcessInfo};
 use roost_host_api::{ErrorBody, ErrorCode};
 use roost_model::MachineId;
 
@@ -20,6 +20,11 @@ pub async fn listeners(State(app): State<App>, PathOf(id): PathOf<MachineId>) ->
 pub async fn processes(State(app): State<App>, PathOf(id): PathOf<MachineId>) -> Answer<Vec<ProcessInfo>> {
     let guest = client(&app, &id).await?;
     Ok(Json(guest.processes().await.map_err(|e| unavailable(&e))?))
+}
+
+pub async fn memory(State(app): State<App>, PathOf(id): PathOf<MachineId>) -> Answer<MemoryInfo> {
+    let guest = client(&app, &id).await?;
+    Ok(Json(guest.memory().await.map_err(|e| unavailable(&e))?))
 }
 
 pub async fn client(app: &App, id: &MachineId) -> Result<GuestClient, ErrorBody> {

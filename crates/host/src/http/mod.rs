@@ -65,6 +65,7 @@ fn router(host: Host, shutdown: CancellationToken) -> Router {
         .route("/v1/machines/{id}/exec-stream", get(exec::stream))
         .route("/v1/machines/{id}/listeners", get(guest::listeners))
         .route("/v1/machines/{id}/ps", get(guest::processes))
+        .route("/v1/machines/{id}/memory", get(guest::memory))
         .route("/v1/volumes", post(volumes::create).get(volumes::list).delete(volumes::forget))
         .route("/v1/volumes/{id}", get(volumes::get).put(volumes::update).delete(volumes::destroy))
         .route("/v1/volumes/{id}/extend", post(volumes::extend))

@@ -1,11 +1,13 @@
 //! What goes on in the machine, read from /proc.
 
 mod listeners;
+mod memory;
 mod processes;
 
 use std::fs;
 
 pub use listeners::listeners;
+pub use memory::memory;
 pub use processes::processes;
 
 /// Every process with a number, `init` itself left out.

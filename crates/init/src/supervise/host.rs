@@ -87,6 +87,10 @@ impl Supervisor {
                 let processes = inspect::processes();
                 self.session.send(&GuestMessage::Processes { id, processes });
             }
+            HostMessage::ReadMemory { id } => {
+                let memory = inspect::memory();
+                self.session.send(&GuestMessage::Memory { id, memory });
+            }
             HostMessage::Volume { id, serial, action } => {
                 let answer = match &mut self.stage {
                     Stage::Running(app) => app.volumes.perform(&serial, action),

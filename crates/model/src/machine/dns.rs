@@ -1,10 +1,11 @@
 //! Names of a machine, and whom it asks for the names of others.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Extra;
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Dns {
     /// Keep the machine out of its app's names in `.internal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,7 +28,7 @@ pub struct Dns {
 }
 
 /// An option of the resolver: `ndots` with the value `2`, or `rotate` without one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DnsOption {
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,10 +1,11 @@
 //! What a machine may write to its root file system, and how long that stays.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Extra;
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Rootfs {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persist: Option<Persist>,
@@ -16,7 +17,7 @@ pub struct Rootfs {
 }
 
 /// When what a machine wrote to its root file system is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Persist {
     /// At each start.

@@ -1,10 +1,11 @@
 //! When a machine is started without anybody asking.
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How often a machine is started, counted from the moment at which it was created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
     Hourly,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use roost_api::AcmeConfig;
+use roost_api::{AcmeConfig, RateLimits};
 use roost_edge::ClientLimits;
 use roost_host::HostSettings;
 use roost_images::PullConfig;
@@ -66,6 +66,8 @@ pub struct ApiSection {
     pub listen: SocketAddr,
     /// Where people reach the API, if something in front of it speaks TLS: `https://roost.example.com`.
     pub url: Option<String>,
+    /// How often one caller may call.
+    pub rate_limits: RateLimits,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,7 +130,11 @@ impl Default for LogSection {
 
 impl Default for ApiSection {
     fn default() -> Self {
-        Self { url: None, listen: SocketAddr::from((Ipv4Addr::LOCALHOST, API_PORT)) }
+        Self {
+            url: None,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, API_PORT)),
+            rate_limits: RateLimits::default(),
+        }
     }
 }
 

@@ -65,6 +65,7 @@ fn settings(config: &ServerConfig, data: &DataDir) -> ApiConfig {
         edge_speaks_tls: !config.edge.https.is_empty(),
         resolvers: resolvers(config),
         acme: config.acme.clone(),
+        rate_limits: config.api.rate_limits,
     }
 }
 

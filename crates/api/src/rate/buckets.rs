@@ -1,0 +1,104 @@
+//! Token buckets, as many as there are callers and actions, and no more than a bound. Time is passed in.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use super::Rate;
+
+/// Buckets at a time: at some 200 bytes each, 4 MB.
+const MAX_BUCKETS: usize = 20_000;
+
+/// Buckets that are kept when there are too many: room for the next ones, so that it is not done at each call.
+const KEPT_BUCKETS: usize = MAX_BUCKETS / 2;
+
+#[derive(Default)]
+pub struct Buckets {
+    buckets: HashMap<String, Bucket>,
+}
+
+struct Bucket {
+    /// Calls that are left, at `at`.
+    left: f64,
+    at: Instant,
+    /// When it is as good as a new one, if nobody calls.
+    full_at: Instant,
+}
+
+impl Buckets {
+    /// Takes one; the time until there is one when there is none.
+    pub fn take(&mut self, key: String, rate: Rate, now: Instant) -> Result<(), Duration> {
+        if self.buckets.len() >= MAX_BUCKETS && !self.buckets.contains_key(&key) {
+            self.make_room(now);
+        }
+        let burst = f64::from(rate.burst.max(1));
+        // A rate of nothing would never fill it.
+        let per_second = rate.per_second.max(0.001);
+        let bucket = self.buckets.entry(key).or_insert(Bucket { left: burst, at: now, full_at: now });
+        let elapsed = now.saturating_duration_since(bucket.at).as_secs_f64();
+        bucket.left = (bucket.left + elapsed * per_second).min(burst);
+        bucket.at = now;
+        let result = if bucket.left >= 1.0 {
+            bucket.left -= 1.0;
+            Ok(())
+        } else {
+            Err(Duration::from_secs_f64((1.0 - bucket.left) / per_second))
+        };
+        bucket.full_at = now + Duration::from_secs_f64((burst - bucket.left) / per_second);
+        result
+    }
+
+    /// Forgets full buckets, and if that is not enough those that are full the soonest: whoever is near a limit
+    /// stays there.
+    fn make_room(&mut self, now: Instant) {
+        self.buckets.retain(|_, bucket| bucket.full_at > now);
+        if self.buckets.len() <= KEPT_BUCKETS {
+            return;
+        }
+        let mut times: Vec<Instant> = self.buckets.values().map(|bucket| bucket.full_at).collect();
+        let cut = times.len() - KEPT_BUCKETS;
+        let (_, limit, _) = times.select_nth_unstable(cut);
+        let limit = *limit;
+        self.buckets.retain(|_, bucket| bucket.full_at > limit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate { per_second: 1.0, burst: 3 };
+
+    #[test]
+    fn a_burst_and_then_one_a_second() {
+        let (mut buckets, start) = (Buckets::default(), Instant::now());
+        let mut take =
+            |after: f64| buckets.take("a".to_owned(), RATE, start + Duration::from_secs_f64(after));
+        for _ in 0..3 {
+            take(0.0).unwrap();
+        }
+        assert_eq!(take(0.0), Err(Duration::from_secs(1)));
+        assert_eq!(take(0.5), Err(Duration::from_millis(500)));
+        take(1.0).unwrap();
+        assert!(take(1.5).is_err());
+        // It holds no more than a burst, however long nobody called.
+        for _ in 0..3 {
+            take(100.0).unwrap();
+        }
+        assert!(take(100.0).is_err());
+    }
+
+    #[test]
+    fn there_is_a_bound_and_those_at_their_limit_stay_there() {
+        let (mut buckets, now) = (Buckets::default(), Instant::now());
+        for _ in 0..3 {
+            buckets.take("busy".to_owned(), RATE, now).unwrap();
+        }
+        for n in 0..3 * MAX_BUCKETS {
+            let _ = buckets.take(n.to_string(), RATE, now);
+            assert!(buckets.buckets.len() <= MAX_BUCKETS);
+        }
+        assert!(buckets.take("busy".to_owned(), RATE, now).is_err());
+    }
+}
