@@ -24,7 +24,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info};
 
 use crate::{
-    client::plain,
+    admission,
+    client::{Client, plain},
     context::Edge,
     failure::Failure,
     limits::{FLOW_IDLE, FLOW_QUEUE, MAX_FLOWS},
@@ -99,6 +100,9 @@ impl Flow {
     }
 
     async fn reach(&self) -> Result<(UdpSocket, Permit), Failure> {
+        let client =
+            Client::new(self.client, self.socket.local_addr().unwrap_or(self.client), self.public_port);
+        admission::check(&self.edge, Over::Udp, &self.app, &client)?;
         let mut journey =
             Journey::over(Over::Udp, &self.edge, self.app.clone(), self.public_port, Steering::default());
         let permit = journey.admit().await?;

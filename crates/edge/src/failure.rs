@@ -50,6 +50,7 @@ codes! {
     Failed "E109" SERVICE_UNAVAILABLE "The app's machines could not be made. `roost machine list` shows them, `roost deploy` makes new ones.";
     NoneForced "E110" SERVICE_UNAVAILABLE "No machine is where the request's fly-force header wants it.";
     NotReady "E111" SERVICE_UNAVAILABLE "This node has just started and does not know the apps yet. Try again.";
+    Forbidden "E112" FORBIDDEN "The app takes no requests from this address: allow_from and deny_from of its fly.toml say which it does.";
     WakeFailed "E201" SERVICE_UNAVAILABLE "The app's machine was started for this request, and ended. `roost logs` shows why.";
     WakeTimeout "E202" GATEWAY_TIMEOUT "The app's machine did not start in time. `roost logs` shows how far it came.";
     WakeRefused "E203" SERVICE_UNAVAILABLE "The machine's host refused to start it.";

@@ -21,6 +21,7 @@ mod config;
 mod serve;
 
 mod accept;
+mod admission;
 mod arrivals;
 mod backend;
 mod client;

@@ -6,9 +6,11 @@ use http::{Method, Request, Response, StatusCode, Uri, Version, header, request:
 use http_body_util::Full;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use roost_model::AppName;
+use roost_routing::Over;
 use tracing::info;
 
 use crate::{
+    admission,
     client::Client,
     connect::connect,
     context::Edge,
@@ -56,6 +58,7 @@ async fn serve(
         return Ok(answer.map(AnswerBody::Own));
     }
     let app = app(edge, client, &host)?;
+    admission::check(edge, Over::Http, &app, client)?;
     if let Some(answer) = well_known::to_https(edge, client, &app, &head) {
         return Ok(answer.map(AnswerBody::Own));
     }

@@ -15,8 +15,8 @@ use tokio::{
 use tracing::info;
 
 use crate::{
-    client::Client, client_io::ClientIo, connect::dial, context::Edge, failure::Failure, permit::Permit,
-    proxy_protocol, route::Journey,
+    admission, client::Client, client_io::ClientIo, connect::dial, context::Edge, failure::Failure,
+    permit::Permit, proxy_protocol, route::Journey,
 };
 
 /// Bytes that are held of a connection each way.
@@ -47,6 +47,7 @@ pub(crate) async fn carry(
 
 /// A connection to a machine, and the place that it takes there.
 async fn reach(edge: &Arc<Edge>, client: &Client, app: &AppName) -> Result<(TcpStream, Permit), Failure> {
+    admission::check(edge, Over::Tcp, app, client)?;
     let mut journey = Journey::over(Over::Tcp, edge, app.clone(), client.public_port, Steering::default());
     loop {
         let permit = journey.admit().await?;

@@ -166,6 +166,31 @@ async fn connections_over_the_hard_limit_wait_for_room() {
 }
 
 #[tokio::test]
+async fn an_app_says_whose_connections_it_takes() {
+    let public = free_port().await;
+    for (list, served) in [("allow_from", true), ("deny_from", false)] {
+        let machine = FakeMachine::of("db", says("http"))
+            .started()
+            .service("ports", json!([{ "port": public }, { "port": 80, "handlers": ["http"] }]))
+            .service(list, json!(["127.0.0.0/8"]));
+        let node = Node::configured([machine], |config| {
+            config.services_address = Ipv4Addr::LOCALHOST.into();
+        })
+        .await;
+        node.catalog.apply([Change::Port((Protocol::Tcp, public), PortHolder::App("db".parse().unwrap()))]);
+        let code = node.get("db", "/").await.code().map(str::to_owned);
+        assert_eq!(code.as_deref(), (!served).then_some("E112"), "{list}");
+        let mut stream = connect(public).await;
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: db\r\nconnection: close\r\n\r\n").await;
+        let mut answer = Vec::new();
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+        assert_eq!(answer.ends_with(b"http"), served, "{list}");
+        drop(node);
+        closed(public).await;
+    }
+}
+
+#[tokio::test]
 async fn tls_is_taken_off_before_the_machine() {
     let public = free_port().await;
     let options = json!({

@@ -15,6 +15,7 @@ mod load;
 mod name;
 mod service;
 pub mod sleep;
+mod sources;
 mod target;
 mod vantage;
 
@@ -23,5 +24,6 @@ pub use choose::{Ask, Choice, Over, Pending, Steering, Unavailable, choose};
 pub use load::{Load, LoadClass, Refused};
 pub use name::{app_of_host, bare_host};
 pub use service::{Limits, PublicPort, Route, find_port, find_service};
+pub use sources::Sources;
 pub use target::{Health, Target};
 pub use vantage::Vantage;

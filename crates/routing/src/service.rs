@@ -2,6 +2,8 @@
 
 use roost_model::service::{Autostop, Concurrency, Handler, Protocol, ProxyProtocol, Service, TlsOptions};
 
+use crate::Sources;
+
 /// Soft limit of a service that sets none.
 const DEFAULT_SOFT_LIMIT: u32 = 20;
 
@@ -16,6 +18,7 @@ pub struct Route {
     pub autostart: bool,
     pub autostop: Autostop,
     pub min_machines_running: u32,
+    pub sources: Sources,
 }
 
 /// A range of public ports and how bytes that arrive there are read.
@@ -64,6 +67,7 @@ impl From<&Service> for Route {
             autostart: service.autostart.unwrap_or(false),
             autostop: service.autostop.unwrap_or_default(),
             min_machines_running: service.min_machines_running.unwrap_or(0),
+            sources: Sources::from(service),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Services and checks of a machine, out of `[http_service]`, `[[services]]` and `[checks]`.
 
+use ipnet::IpNet;
 use roost_model::{
     Service, ServiceCheck,
     service::{CheckHeader, CheckKind, Handler, NamedChecks, Port, Protocol},
@@ -70,7 +71,7 @@ fn http_service(section: &HttpService) -> Service {
         autostart: Some(section.auto_start_machines.unwrap_or(true)),
         autostop: section.auto_stop_machines,
         min_machines_running: section.min_machines_running,
-        extra: Map::new(),
+        extra: sources(section.allow_from.as_ref(), section.deny_from.as_ref()),
     }
 }
 
@@ -86,7 +87,7 @@ fn service(section: &ServiceSection) -> Service {
         autostart: Some(section.auto_start_machines.unwrap_or(true)),
         autostop: section.auto_stop_machines,
         min_machines_running: section.min_machines_running,
-        extra: Map::new(),
+        extra: sources(section.allow_from.as_ref(), section.deny_from.as_ref()),
     }
 }
 
@@ -103,6 +104,11 @@ fn port(section: &PortSection) -> Port {
             ("proxy_proto_options", json!(section.proxy_proto_options)),
         ]),
     }
+}
+
+/// Whose clients are served: keys that the Machines API does not have.
+fn sources(allow: Option<&Vec<IpNet>>, deny: Option<&Vec<IpNet>>) -> Map<String, Value> {
+    options([("allow_from", json!(allow)), ("deny_from", json!(deny))])
 }
 
 /// The options that were given.

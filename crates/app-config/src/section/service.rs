@@ -1,5 +1,6 @@
 //! `[http_service]` and `[[services]]`: how an app is reached.
 
+use ipnet::IpNet;
 use roost_model::service::{Autostop, Concurrency, Handler, Protocol};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -25,6 +26,10 @@ pub struct HttpService {
     /// Machines of the primary region that are not stopped when idle.
     pub min_machines_running: Option<u32>,
     pub concurrency: Option<Concurrency>,
+    /// Networks whose clients are served; all when absent.
+    pub allow_from: Option<Vec<IpNet>>,
+    /// Networks whose clients are not, even if they are allowed.
+    pub deny_from: Option<Vec<IpNet>>,
     pub tls_options: Option<TlsOptions>,
     pub http_options: Option<HttpOptions>,
     #[serde(skip_serializing_if = "is_default")]
@@ -47,6 +52,8 @@ pub struct ServiceSection {
     pub auto_start_machines: Option<bool>,
     pub min_machines_running: Option<u32>,
     pub concurrency: Option<Concurrency>,
+    pub allow_from: Option<Vec<IpNet>>,
+    pub deny_from: Option<Vec<IpNet>>,
     #[serde(skip_serializing_if = "is_default")]
     pub ports: Vec<PortSection>,
     #[serde(skip_serializing_if = "is_default")]

@@ -1,0 +1,76 @@
+//! Which clients' addresses a service takes anything from.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use roost_model::Service;
+use serde_json::Value;
+
+/// Networks of clients. What is denied is denied even where it is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sources {
+    /// `None`: everybody.
+    allow: Option<Vec<IpNet>>,
+    deny: Vec<IpNet>,
+}
+
+impl Sources {
+    pub fn admits(&self, client: IpAddr) -> bool {
+        let within = |nets: &Vec<IpNet>| nets.iter().any(|net| net.contains(&client));
+        !within(&self.deny) && self.allow.as_ref().is_none_or(within)
+    }
+
+    /// Nobody, rather than everybody, where a list cannot be read.
+    fn nobody() -> Self {
+        Self { allow: Some(Vec::new()), deny: Vec::new() }
+    }
+}
+
+impl From<&Service> for Sources {
+    fn from(service: &Service) -> Self {
+        let list = |key: &str| service.extra.get(key).map(nets);
+        match (list("allow_from"), list("deny_from")) {
+            (Some(None), _) | (_, Some(None)) => Self::nobody(),
+            (allow, deny) => Self { allow: allow.flatten(), deny: deny.flatten().unwrap_or_default() },
+        }
+    }
+}
+
+fn nets(list: &Value) -> Option<Vec<IpNet>> {
+    list.as_array()?.iter().map(|net| net.as_str()?.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn admits(lists: Value, client: &str) -> bool {
+        let mut service = json!({ "internal_port": 1 });
+        service.as_object_mut().unwrap().extend(lists.as_object().unwrap().clone());
+        let service: Service = serde_json::from_value(service).unwrap();
+        Sources::from(&service).admits(client.parse().unwrap())
+    }
+
+    #[test]
+    fn lists_say_who_is_served() {
+        let (inside, outside) = ("10.1.2.3", "192.0.2.1");
+        assert!(admits(json!({}), outside));
+        let allow = json!({ "allow_from": ["10.0.0.0/8", "2001:db8::/32"] });
+        assert!(
+            admits(allow.clone(), inside) && admits(allow.clone(), "2001:db8::1") && !admits(allow, outside)
+        );
+        let deny = json!({ "deny_from": ["192.0.2.0/24"] });
+        assert!(admits(deny.clone(), inside) && !admits(deny, outside));
+        let both = json!({ "allow_from": ["10.0.0.0/8"], "deny_from": ["10.1.0.0/16"] });
+        assert!(admits(both.clone(), "10.2.0.1") && !admits(both, inside));
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_lets_nobody_in() {
+        for lists in [json!({ "allow_from": "10.0.0.0/8" }), json!({ "deny_from": ["nonsense"] })] {
+            assert!(!admits(lists, "10.1.2.3"));
+        }
+    }
+}
