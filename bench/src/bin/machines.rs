@@ -100,6 +100,7 @@ impl Client {
             admin_token: folder.join("admin-token"),
             keys: folder.join("keys"),
             registry_blobs: folder.join("registry"),
+            registry_aliases: Vec::new(),
             registry: "registry.roost.localhost".to_owned(),
             base_domain: "roost.localhost".to_owned(),
             app_url: "http://{app}.roost.localhost".to_owned(),

@@ -1,4 +1,5 @@
-//! Volumes and their snapshots, in the shapes of the Machines API.
+//! Volumes and their snapshots, in the shapes of the Machines API: clients decide their keys, and the api
+//! fills them from what hosts say in shapes of their own (`roost_host_api::Volume`).
 
 use jiff::Timestamp;
 use roost_model::{

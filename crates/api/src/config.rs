@@ -22,6 +22,8 @@ pub struct ApiConfig {
     pub registry_blobs: PathBuf,
     /// The registry's name in image references.
     pub registry: String,
+    /// Other names under which clients reach the registry and push to it, such as `127.0.0.1:4280`.
+    pub registry_aliases: Vec<String>,
     /// Where this box reaches the api: `http://127.0.0.1:4280`.
     pub url: String,
     /// Where people, and those who check machines' identities, reach the api; `url` when absent.
@@ -67,7 +69,7 @@ impl ApiConfig {
 
     /// Whether image references with this registry mean the platform's own.
     pub(crate) fn is_own_registry(&self, registry: &str) -> bool {
-        registry == self.registry || self.url.split("://").last() == Some(registry)
+        registry == self.registry || self.registry_aliases.iter().any(|alias| alias == registry)
     }
 
     /// Address of the first user, whose token the first start makes.

@@ -36,9 +36,11 @@ impl ImageResolver for ImageStore {
 }
 
 /// What a reference means for this caller. An image in the platform's own registry is of the app whose
-/// name its repository has: who may not read that app, to them it is not there.
+/// name its repository has: who may not read that app, to them it is not there. The answer names that
+/// registry the one way that every host knows, whatever the caller calls it.
 pub async fn resolve_for(api: &Api, caller: &Caller, image: &ImageRef) -> Result<Resolved> {
-    if api.config.is_own_registry(&image.registry) && !caller.administers_server() {
+    let is_own = api.config.is_own_registry(&image.registry);
+    if is_own && !caller.administers_server() {
         let name = image.repository.split('/').next().unwrap_or_default();
         let app = match name.parse::<AppName>() {
             Ok(name) => api.store.find_app(&name).await?,
@@ -49,7 +51,13 @@ pub async fn resolve_for(api: &Api, caller: &Caller, image: &ImageRef) -> Result
             return Err(ApiError::new(ErrorCode::ImageUnavailable, message));
         }
     }
-    Ok(api.images.resolve(image).await?)
+    match is_own {
+        true => {
+            let registry = api.config.registry.clone();
+            Ok(api.images.resolve(&ImageRef { registry, ..image.clone() }).await?)
+        }
+        false => Ok(api.images.resolve(image).await?),
+    }
 }
 
 pub async fn resolve(

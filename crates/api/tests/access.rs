@@ -125,7 +125,7 @@ async fn a_token_sees_nothing_of_others() {
     let apps: Value = apps.json().await.unwrap();
     assert_eq!((apps["total_apps"].as_u64(), &apps["apps"][0]["name"]), (Some(1), &json!("other")));
     // Nor do the images of another app's repository, by whichever name of the registry.
-    for registry in ["registry.roost.localhost", "127.0.0.1:4280"] {
+    for registry in ["registry.roost.localhost", "127.0.0.1:4280", "roost.example.com"] {
         let image = json!({ "config": { "image": format!("{registry}/web:1") } });
         assert_eq!(
             status(&platform, &other, "POST", "/v1/apps/other/machines", image).await,
@@ -135,7 +135,10 @@ async fn a_token_sees_nothing_of_others() {
         let image = json!({ "image": format!("{registry}/web:1") });
         assert_eq!(status(&platform, &other, "POST", "/v1/images/resolve", image).await, 422, "{registry}");
         let image = json!({ "image": format!("{registry}/other:1") });
-        assert_eq!(status(&platform, &other, "POST", "/v1/images/resolve", image).await, 200, "{registry}");
+        assert_eq!(status(&platform, &other, "POST", "/v1/images/resolve", image.clone()).await, 200);
+        let resolved: Value = platform.post("/v1/images/resolve", image).await;
+        let resolved = resolved["image"].as_str().unwrap();
+        assert!(resolved.starts_with("registry.roost.localhost/other:1@"), "{registry}: {resolved}");
     }
     // Several tokens open what any of them opens.
     let web = token(&platform, json!({ "kind": "deploy", "app": "web" })).await;

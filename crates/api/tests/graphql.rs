@@ -1,5 +1,5 @@
-//! GraphQL as flyctl speaks it: the documents in `documents/` are the ones it sends. Those that change
-//! something are named so.
+//! GraphQL as flyctl speaks it: the documents in `documents/` are the ones it sends, but that only `app` has all
+//! fields of an app. Those that change something are named so.
 
 mod support;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use support::{Platform, config};
 
 /// Refused on purpose; see the tests that say why.
-const REFUSED: [&str; 4] = ["latest_image_details", "latest_image_tag", "peer", "volume"];
+const REFUSED: [&str; 3] = ["latest_image_details", "latest_image_tag", "peer"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_reading_document_of_flyctl_is_answered() {
@@ -18,10 +18,11 @@ async fn every_reading_document_of_flyctl_is_answered() {
     platform.create_app("web").await;
     platform.deploy("web", "fine").await;
     let machine = platform.host.machines()[0].id.to_string();
+    let volume: Value = platform.post("/v1/apps/web/volumes", json!({ "name": "data" })).await;
     let variables = json!({
         "appName": "web", "name": "web", "slug": "personal", "orgSlug": "personal", "admin": false,
         "organizationId": "personal", "role": "", "limit": 25, "status": "complete",
-        "imageRef": "example.com/app:1", "machineId": machine, "addOnType": "tigris",
+        "imageRef": "example.com/app:1", "machineId": machine, "addOnType": "tigris", "id": volume["id"],
     });
     for (name, document) in documents().into_iter().filter(|(name, _)| !name.starts_with("change_")) {
         let answer = execute(&platform, &document, variables.clone()).await;
@@ -60,6 +61,28 @@ async fn an_app_is_shown_as_it_stands() {
     let id = app["id"].as_str().unwrap();
     let by_id = execute(&platform, &document("app_basic"), json!({ "appName": id })).await;
     assert_eq!(by_id["data"]["appbasic"]["name"], "web");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn volumes_and_regions_are_known() {
+    let platform = Platform::start().await;
+    platform.create_app("web").await;
+    let volume: Value = platform.post("/v1/apps/web/volumes", json!({ "name": "data", "size_gb": 3 })).await;
+    let shown = execute(
+        &platform,
+        "query ($id: ID!) { volume(id: $id) { name sizeGb region app { name } } }",
+        json!({ "id": volume["id"] }),
+    )
+    .await;
+    let expected = json!({ "name": "data", "sizeGb": 3, "region": "dev", "app": { "name": "web" } });
+    assert_eq!(shown["data"]["volume"], expected);
+    for id in ["vol_0000000000000000", "nonsense"] {
+        let missing = execute(&platform, &document("volume"), json!({ "id": id })).await;
+        assert_eq!(code(&missing), "NOT_FOUND");
+    }
+    let regions = execute(&platform, "{ platform { regions { code name latitude } } }", json!({})).await;
+    let dev = json!([{ "code": "dev", "name": "dev", "latitude": null }]);
+    assert_eq!(regions["data"]["platform"]["regions"], dev, "a code that is no known place is its name");
 }
 
 #[tokio::test(flavor = "multi_thread")]

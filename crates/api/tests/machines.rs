@@ -92,6 +92,18 @@ async fn a_leased_machine_needs_the_nonce() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lease_taken_along_with_a_machine_names_its_holder() {
+    let (platform, _) = with_machine().await;
+    let body = json!({ "config": { "image": "example.com/app:1" }, "lease_ttl": 60 });
+    let made: Value = platform.post("/v1/apps/web/machines", body).await;
+    let path = format!("/v1/apps/web/machines/{}", made["id"].as_str().unwrap());
+    let lease: Value = platform.get(&format!("{path}/lease")).await;
+    assert_eq!(lease["data"]["owner"], json!("admin@roost.localhost"));
+    let (status, _) = platform.refused(Method::POST, &format!("{path}/stop"), json!({})).await;
+    assert_eq!(status, 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn metadata_exec_ps_events_and_logs() {
     let (platform, path) = with_machine().await;
     let response =

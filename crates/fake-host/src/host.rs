@@ -2,24 +2,32 @@
 
 use std::{
     collections::BTreeMap,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use crypto_box::{SecretKey, aead::OsRng};
-use roost_host_api::{Capacity, HostClient, HostInfo, Machine, WatchEvent};
+use roost_host_api::{Capacity, HostClient, HostInfo, Machine, Snapshot, Volume, WatchEvent};
 use roost_model::{MachineId, MachineState, Region};
 use tempfile::TempDir;
 use tokio::{net::UnixListener, task::AbortHandle};
 
-use crate::{FakeMachine, api, machines::Shared, volumes};
+use crate::{
+    FakeMachine, api,
+    machines::Shared,
+    volumes::{self, Volumes},
+};
 
 /// A running fake host; it stops when dropped.
 pub struct FakeHost {
     shared: Arc<Shared>,
+    volumes: Arc<Volumes>,
     key: SecretKey,
-    folder: TempDir,
-    server: AbortHandle,
+    socket: PathBuf,
+    /// Of the socket, unless that is the test's.
+    _folder: Option<TempDir>,
+    _server: Aborting,
 }
 
 impl FakeHost {
@@ -27,16 +35,33 @@ impl FakeHost {
     /// When the machine that runs the test has no room for a socket.
     pub async fn start() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let listener = UnixListener::bind(folder.path().join("host.sock")).expect("a unix socket");
+        let host = Self::start_at(&folder.path().join("host.sock")).await;
+        Self { _folder: Some(folder), ..host }
+    }
+
+    /// Where an api in another process looks for its host.
+    ///
+    /// # Panics
+    /// When there is something at this path already, or no folder for it.
+    pub async fn start_at(socket: &Path) -> Self {
+        let listener = UnixListener::bind(socket).expect("a unix socket");
         let key = SecretKey::generate(&mut OsRng);
         let shared = Arc::new(Shared::new(info(&key)));
-        let router = api::router(shared.clone()).merge(volumes::router(shared.info.clone()));
-        let server = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
-        Self { shared, key, folder, server }
+        let volumes = Arc::new(Volumes::new(shared.info.clone()));
+        let router = api::router(shared.clone()).merge(volumes::router(volumes.clone()));
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        Self {
+            shared,
+            volumes,
+            key,
+            socket: socket.to_owned(),
+            _folder: None,
+            _server: Aborting(server.abort_handle()),
+        }
     }
 
     pub fn client(&self) -> HostClient {
-        HostClient::unix(self.folder.path().join("host.sock"))
+        HostClient::unix(self.socket.clone())
     }
 
     pub fn info(&self) -> &HostInfo {
@@ -86,6 +111,21 @@ impl FakeHost {
         self.shared.calls()
     }
 
+    /// Machines on which somebody has a lease.
+    pub fn leased(&self) -> Vec<MachineId> {
+        let machines = self.machines().into_iter().map(|machine| machine.id);
+        machines.filter(|id| self.shared.lease(id).is_ok_and(|lease| lease.is_some())).collect()
+    }
+
+    /// Volumes that have not been destroyed.
+    pub fn volumes(&self) -> Vec<Volume> {
+        self.volumes.present()
+    }
+
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        self.volumes.snapshots()
+    }
+
     /// Drops the record of a machine.
     pub fn forget(&self, id: &MachineId) {
         self.shared.forget(id);
@@ -107,9 +147,12 @@ impl FakeHost {
     }
 }
 
-impl Drop for FakeHost {
+/// A task that ends with the value.
+struct Aborting(AbortHandle);
+
+impl Drop for Aborting {
     fn drop(&mut self) {
-        self.server.abort();
+        self.0.abort();
     }
 }
 

@@ -8,7 +8,10 @@ use std::{
 use jiff::Timestamp;
 use roost_guest_api::Listener;
 use roost_host_api::Machine;
-use roost_model::{ExitEvent, MachineId, MachineState};
+use roost_model::{
+    ExitEvent, MachineConfig, MachineId, MachineState,
+    service::{CheckResult, CheckStatus},
+};
 use tokio::time::sleep;
 
 use crate::{
@@ -20,11 +23,12 @@ use crate::{
 impl Shared {
     /// Begins a start, as the real host does: the answer comes with the first step.
     pub fn start(self: &Arc<Self>, id: &MachineId) -> Answer<Machine> {
-        let state = self.get(id)?.state;
-        if !state.can_start() {
-            return Err(wrong_state(state));
+        let machine = self.get(id)?;
+        match machine.state {
+            MachineState::Started | MachineState::Starting => return Ok(machine),
+            state if !state.can_start() => return Err(wrong_state(state)),
+            _ => self.note("start", id),
         }
-        self.note("start", id);
         self.starts.fetch_add(1, Ordering::SeqCst);
         self.boot(id)
     }
@@ -44,11 +48,12 @@ impl Shared {
 
     /// Begins a stop, which cuts off every connection of the machine.
     pub fn stop(self: &Arc<Self>, id: &MachineId) -> Answer<Machine> {
-        let state = self.get(id)?.state;
-        if !state.can_stop() {
-            return Err(wrong_state(state));
+        let machine = self.get(id)?;
+        match machine.state {
+            state if state.is_gone() => return Err(wrong_state(state)),
+            state if !state.can_stop() => return Ok(machine),
+            _ => self.note("stop", id),
         }
-        self.note("stop", id);
         let takes = self.with(id, |entry| {
             entry.server = None;
             entry.plan.stop_takes
@@ -64,13 +69,38 @@ impl Shared {
         Ok(stopping)
     }
 
-    /// Begins a suspend, which takes as long as a stop. What its app knows is in the app's router, which stays.
-    pub fn suspend(self: &Arc<Self>, id: &MachineId) -> Answer<Machine> {
+    /// Stops and starts again, at once.
+    pub fn restart(self: &Arc<Self>, id: &MachineId) -> Answer<Machine> {
         let state = self.get(id)?.state;
-        if !state.can_suspend() {
+        if !state.can_stop() {
+            return self.start(id);
+        }
+        self.note("restart", id);
+        self.with(id, |entry| entry.server = None)?;
+        self.ended(id, exit(0, true));
+        self.boot(id)
+    }
+
+    /// Whatever the signal is, the machine's process ends of it, and starts again.
+    pub fn signal(self: &Arc<Self>, id: &MachineId) -> Answer<()> {
+        let state = self.get(id)?.state;
+        if state != MachineState::Started {
             return Err(wrong_state(state));
         }
-        self.note("suspend", id);
+        self.note("signal", id);
+        self.with(id, |entry| entry.server = None)?;
+        self.ended(id, exit(137, false));
+        self.boot(id).map(drop)
+    }
+
+    /// Begins a suspend, which takes as long as a stop. What its app knows is in the app's router, which stays.
+    pub fn suspend(self: &Arc<Self>, id: &MachineId) -> Answer<Machine> {
+        let machine = self.get(id)?;
+        match machine.state {
+            MachineState::Suspending | MachineState::Suspended => return Ok(machine),
+            state if !state.can_suspend() => return Err(wrong_state(state)),
+            _ => self.note("suspend", id),
+        }
         let takes = self.with(id, |entry| {
             entry.server = None;
             entry.plan.stop_takes
@@ -127,7 +157,10 @@ impl Shared {
         match self.with(id, |entry| entry.plan.outcome) {
             Ok(Outcome::Hangs) | Err(_) => {}
             Ok(Outcome::Exits { code }) => self.ended(id, exit(code, false)),
-            Ok(Outcome::Serves { .. } | Outcome::ListensElsewhere) => self.running(id),
+            Ok(Outcome::Serves { .. } | Outcome::ListensElsewhere) => {
+                self.running(id);
+                let _ = self.change(id, |machine| machine.checks = passing(&machine.config));
+            }
         }
     }
 
@@ -151,6 +184,21 @@ impl Shared {
         let same = |now: Machine| now.state == then.state && now.instance_id == then.instance_id;
         self.get(&then.id).is_ok_and(same)
     }
+}
+
+/// Every check of a machine that runs passes at once.
+fn passing(config: &MachineConfig) -> Vec<CheckStatus> {
+    let of_services = config
+        .services
+        .iter()
+        .flat_map(|service| service.checks.iter().map(|check| (service.internal_port, check.port)));
+    let status = |(index, (port, own)): (usize, (u16, Option<u16>))| CheckStatus {
+        name: format!("servicecheck-{index:02}-http-{}", own.unwrap_or(port)),
+        status: CheckResult::Passing,
+        output: "200 OK".to_owned(),
+        updated_at: Timestamp::now(),
+    };
+    of_services.enumerate().map(status).collect()
 }
 
 fn service_port(entry: &Entry) -> u16 {

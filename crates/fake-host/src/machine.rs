@@ -108,7 +108,7 @@ impl FakeMachine {
             reservation: None,
             skip_launch: true,
             cordoned: false,
-            lease_ttl_secs: None,
+            lease: None,
             volume_keep: Default::default(),
             source: "test".to_owned(),
         }

@@ -12,7 +12,8 @@ use std::{
 use axum::Router;
 use jiff::Timestamp;
 use roost_host_api::{
-    CreateMachine, ErrorBody, ErrorCode, HostInfo, Lease, Machine, MachineSpec, UpdateMachine, WatchEvent,
+    CreateMachine, ErrorBody, ErrorCode, HostInfo, Lease, LeaseRequest, Machine, MachineSpec, UpdateMachine,
+    WatchEvent,
 };
 use roost_model::{
     ExitEvent, InstanceId, MachineAddress, MachineEvent, MachineId, MachineState, event::EventRequest,
@@ -79,12 +80,28 @@ impl Shared {
         if let Ok(machine) = self.get(&create.id) {
             return Ok(machine);
         }
+        self.check_name(&create)?;
         let (id, skip_launch) = (create.id.clone(), create.skip_launch);
         self.note("create", &id);
+        let lease = create.lease.clone().map(|request| new_lease(request, String::new()));
         let plan = Plan::serving(Router::new()).configured_by(&create.spec.config);
         self.insert(create, plan, MachineState::Created);
         self.change(&id, |machine| machine.events.insert(0, event("launch", "created", None)))?;
-        if skip_launch { self.get(&id) } else { self.boot(&id) }
+        self.set_lease(&id, lease.clone())?;
+        let made = if skip_launch { self.get(&id) } else { self.boot(&id) }?;
+        Ok(Machine { nonce: lease.map(|lease| lease.nonce), ..made })
+    }
+
+    fn check_name(&self, create: &CreateMachine) -> Answer<()> {
+        let CreateMachine { app, name, .. } = create;
+        let same = |other: &Machine| other.app == *app && other.name == *name && !other.state.is_gone();
+        match self.machines().iter().find(|other| same(other)) {
+            Some(Machine { id, .. }) => {
+                let message = format!("app {app} has a machine called {name} already: {id}");
+                Err(ErrorBody { code: ErrorCode::NameTaken, message })
+            }
+            None => Ok(()),
+        }
     }
 
     /// A new version takes the place of the old one, at once.
@@ -105,7 +122,15 @@ impl Shared {
             machine.state = MachineState::Stopped;
             machine.events.insert(0, event("update", "replacing", None));
         })?;
-        if update.skip_launch { Ok(updated) } else { self.boot(id) }
+        let lease = update.lease.map(|request| {
+            let nonce = update.lease_nonce.clone();
+            new_lease(LeaseRequest { nonce, ..request }, updated.instance_id.to_string())
+        });
+        if lease.is_some() {
+            self.set_lease(id, lease.clone())?;
+        }
+        let updated = if update.skip_launch { updated } else { self.boot(id)? };
+        Ok(Machine { nonce: lease.map(|lease| lease.nonce), ..updated })
     }
 
     /// A machine whose guest answers.
@@ -115,12 +140,16 @@ impl Shared {
     }
 
     pub fn destroy(&self, id: &MachineId, force: bool) -> Answer<Machine> {
-        let state = self.get(id)?.state;
+        let machine = self.get(id)?;
+        let state = machine.state;
+        if state.is_gone() {
+            return Ok(machine);
+        }
         if state == MachineState::Started && !force {
             return Err(wrong_state(state));
         }
         self.note("destroy", id);
-        self.with(id, |entry| entry.server = None)?;
+        self.with(id, |entry| (entry.server, entry.lease) = (None, None))?;
         self.change(id, |machine| machine.state = MachineState::Destroyed)
     }
 
@@ -211,6 +240,17 @@ impl Shared {
             started_at: None,
             nonce: None,
         }
+    }
+}
+
+/// A lease; it does not lapse.
+pub(crate) fn new_lease(request: LeaseRequest, version: String) -> Lease {
+    Lease {
+        nonce: request.nonce.unwrap_or_else(|| Ulid::generate().to_string()),
+        expires_at: Timestamp::now(),
+        owner: request.owner,
+        description: request.description,
+        version,
     }
 }
 

@@ -39,8 +39,7 @@ struct Records {
     snapshots: Vec<Snapshot>,
 }
 
-pub(crate) fn router(info: HostInfo) -> Router {
-    let volumes = Arc::new(Volumes { info, state: Mutex::default() });
+pub(crate) fn router(volumes: Arc<Volumes>) -> Router {
     Router::new()
         .route("/v1/volumes", get(list).post(create).delete(forget))
         .route("/v1/volumes/{id}", get(volume).put(update).delete(destroy))
@@ -161,6 +160,19 @@ async fn snapshot(State(host): Host, Path(id): Path<VolumeId>) -> Answer<Snapsho
 }
 
 impl Volumes {
+    pub fn new(info: HostInfo) -> Self {
+        Self { info, state: Mutex::default() }
+    }
+
+    pub fn present(&self) -> Vec<Volume> {
+        let records = self.lock();
+        records.volumes.values().filter(|v| v.state != VolumeState::PendingDestroy).cloned().collect()
+    }
+
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        self.lock().snapshots.clone()
+    }
+
     fn find(&self, id: &VolumeId) -> Result<Volume, Refusal> {
         let Json(volume) = self.change(id, |_| {})?;
         Ok(volume)

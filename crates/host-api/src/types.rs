@@ -77,7 +77,8 @@ pub struct CreateMachine {
     pub skip_launch: bool,
     /// Make it cordoned.
     pub cordoned: bool,
-    pub lease_ttl_secs: Option<u32>,
+    /// Take this lease along with it; the answer tells the nonce.
+    pub lease: Option<LeaseRequest>,
     /// For volumes that are made along with the machine.
     #[serde(default)]
     pub volume_keep: crate::VolumeKeep,
@@ -92,7 +93,8 @@ pub struct UpdateMachine {
     pub current_version: Option<InstanceId>,
     pub skip_launch: bool,
     pub lease_nonce: Option<String>,
-    pub lease_ttl_secs: Option<u32>,
+    /// Take this lease along with it, in place of the one that `lease_nonce` names.
+    pub lease: Option<LeaseRequest>,
     pub source: String,
 }
 

@@ -249,14 +249,7 @@ fn not_found(id: &MachineId) -> ErrorBody {
 fn new_record(create: CreateMachine, place: Place, maker: Maker) -> Record {
     let now = Timestamp::now();
     let source = create.source.clone();
-    let lease = create.lease_ttl_secs.map(|ttl_secs| {
-        new_lease(roost_host_api::LeaseRequest {
-            description: String::new(),
-            owner: create.source.clone(),
-            ttl_secs,
-            nonce: None,
-        })
-    });
+    let lease = create.lease.map(new_lease);
     let mut record = Record {
         id: create.id,
         name: create.name,

@@ -110,6 +110,24 @@ steps! {
 }
 
 impl Step {
+    /// A step of a volume's life; the others are of a machine's.
+    pub fn is_of_volumes(self) -> bool {
+        matches!(
+            self,
+            Self::CreateVolume
+                | Self::MakeVolume
+                | Self::VolumeReady
+                | Self::AssignVolume
+                | Self::ExtendVolume
+                | Self::CreateSnapshot
+                | Self::TakeSnapshot
+                | Self::SnapshotReady
+                | Self::RemoveSnapshot
+                | Self::RetireVolume
+                | Self::RemoveVolume
+        )
+    }
+
     /// Aborts the process when a test asked for a crash at this step.
     pub fn crash_point(self) {
         static CRASH_AT: OnceLock<Option<Step>> = OnceLock::new();

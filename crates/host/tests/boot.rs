@@ -5,15 +5,14 @@ mod support;
 
 use std::{os::unix::fs::MetadataExt, process::Command, time::Instant};
 
-use roost_host_api::{DestroyMachine, StopMachine};
+use roost_host_api::StopMachine;
 use roost_model::{
     MachineState,
     machine::{Persist, Rootfs},
 };
-use roost_testbed::{leftovers, netns};
 use support::{
     by,
-    real::{self, Folder, Running, get, machine_of, serve_image},
+    real::{self, Running, get},
 };
 
 #[tokio::test]
@@ -23,11 +22,7 @@ async fn host_process() {
 
 #[tokio::test]
 async fn a_machine_lives_its_life() {
-    netns::enter().unwrap();
-    let folder = Folder::new();
-    let image = serve_image(folder.0.path()).await;
-    let running = Running::open(folder.0.path()).await;
-    let create = machine_of(&image, &running.client).await;
+    let (folder, running, create) = real::host_with_image().await;
     let id = create.id.clone();
 
     running.client.create(&create).await.unwrap();
@@ -79,19 +74,12 @@ async fn a_machine_lives_its_life() {
     get(&machine, "/").await;
     eprintln!("woken in {:?}", began.elapsed());
 
-    let destroy = DestroyMachine { force: true, source: "user".into(), lease_nonce: None };
-    running.client.destroy(&id, &destroy).await.unwrap();
-    running.wait(&id, MachineState::Destroyed).await;
-    assert_eq!(leftovers::of(folder.0.path()), Vec::<String>::new());
+    real::destroy(&folder, &running, &id).await;
 }
 
 #[tokio::test]
 async fn a_root_that_stays_is_there_in_the_next_boot_with_the_kernel_s_words() {
-    netns::enter().unwrap();
-    let folder = Folder::new();
-    let image = serve_image(folder.0.path()).await;
-    let running = Running::open(folder.0.path()).await;
-    let mut create = machine_of(&image, &running.client).await;
+    let (folder, running, mut create) = real::host_with_image().await;
     let config = &mut create.spec.config;
     config.rootfs = Some(Rootfs { persist: Some(Persist::Restart), size_gb: Some(1), ..Rootfs::default() });
     config.init.kernel_args = vec!["roost.test=word".to_owned()];
@@ -117,8 +105,5 @@ async fn a_root_that_stays_is_there_in_the_next_boot_with_the_kernel_s_words() {
         line.contains("roost.test=word") && line.contains(id.as_str())
     });
     assert!(command_line, "the VMM was given the kernel's words");
-    let destroy = DestroyMachine { force: true, source: "user".into(), lease_nonce: None };
-    running.client.destroy(&id, &destroy).await.unwrap();
-    running.wait(&id, MachineState::Destroyed).await;
-    assert_eq!(leftovers::of(folder.0.path()), Vec::<String>::new());
+    real::destroy(&folder, &running, &id).await;
 }

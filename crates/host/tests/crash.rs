@@ -54,7 +54,7 @@ async fn a_life() {
         current_version: None,
         skip_launch: false,
         lease_nonce: None,
-        lease_ttl_secs: None,
+        lease: None,
         source: "user".into(),
     };
     host.client.update(&create.id, &update).await.unwrap();

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use roost_host::HostSettings;
-use roost_host_api::{DestroyMachine, ErrorCode, StopMachine, UpdateMachine};
+use roost_host_api::{DestroyMachine, ErrorCode, LeaseRequest, StopMachine, UpdateMachine};
 use roost_model::{
     Guest, MachineState,
     machine::{Mount, Restart, RestartPolicy, StopConfig},
@@ -192,7 +192,7 @@ async fn an_update_replaces_the_version_and_refuses_a_stale_one() {
         current_version: Some(old.instance_id),
         skip_launch: false,
         lease_nonce: None,
-        lease_ttl_secs: None,
+        lease: None,
         source: "deploy".into(),
     };
     let replacing = host.client.update(&old.id, &update).await.unwrap();
@@ -227,7 +227,7 @@ async fn a_failed_machine_can_be_updated_to_a_working_one() {
         current_version: None,
         skip_launch: false,
         lease_nonce: None,
-        lease_ttl_secs: None,
+        lease: None,
         source: "user".into(),
     };
     host.client.update(&broken.id, &update).await.unwrap();
@@ -246,6 +246,20 @@ async fn a_running_machine_is_destroyed_only_by_force() {
     // Fine to ask for again, and final.
     host.destroy(&id).await;
     assert_eq!(code(host.client.start(&id, &by("user")).await), ErrorCode::WrongState);
+}
+
+#[tokio::test]
+async fn a_lease_ends_with_its_machine() {
+    let host = TestHost::start().await;
+    let id = host.started(&["serve"]).await.id;
+    let owner = "somebody who is never told".to_owned();
+    let request = LeaseRequest { description: String::new(), owner, ttl_secs: 600, nonce: None };
+    let lease = host.client.take_lease(&id, &request).await.unwrap();
+    let destroy =
+        DestroyMachine { force: true, source: "user".into(), lease_nonce: Some(lease.nonce.clone()) };
+    host.client.destroy(&id, &destroy).await.unwrap();
+    // Whoever repeats it needs not wait for the end of a lease to what is gone.
+    host.client.take_lease(&id, &request).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 mod support;
 
 use roost_host::HostSettings;
-use roost_host_api::StopMachine;
+use roost_host_api::{LeaseRequest, StopMachine};
 use roost_model::MachineState;
 use support::{TestHost, by, create, fake_guest::Control};
 
@@ -103,7 +103,8 @@ async fn stopped_machines_leases_and_cordons_are_remembered() {
     let mut create = create(&["serve"]);
     create.skip_launch = true;
     create.cordoned = true;
-    create.lease_ttl_secs = Some(600);
+    let owner = "user".to_owned();
+    create.lease = Some(LeaseRequest { description: String::new(), owner, ttl_secs: 600, nonce: None });
     let made = host.client.create(&create).await.unwrap();
     assert_eq!(made.state, MachineState::Created);
     let nonce = made.nonce.expect("a create that takes a lease tells its nonce");

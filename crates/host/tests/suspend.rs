@@ -114,7 +114,7 @@ async fn whoever_changes_or_ends_a_suspended_machine_drops_its_memory() {
         current_version: None,
         skip_launch: false,
         lease_nonce: None,
-        lease_ttl_secs: None,
+        lease: None,
         source: "user".into(),
     };
     host.client.update(&id, &update).await.unwrap();

@@ -11,12 +11,11 @@ use std::{
 };
 
 use roost_host::CRASH_VARIABLE;
-use roost_host_api::{DestroyMachine, ExecMachine, Machine};
+use roost_host_api::{ExecMachine, Machine};
 use roost_model::MachineState;
-use roost_testbed::{leftovers, netns};
 use support::{
     by, eventually,
-    real::{self, BOOT, Folder, Running, get, machine_of, serve_image},
+    real::{self, BOOT, Running, get},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -31,11 +30,7 @@ async fn host_process() {
 
 #[tokio::test]
 async fn a_machine_goes_on_with_all_that_it_had() {
-    netns::enter().unwrap();
-    let folder = Folder::new();
-    let image = serve_image(folder.0.path()).await;
-    let running = Running::open(folder.0.path()).await;
-    let create = machine_of(&image, &running.client).await;
+    let (folder, running, create) = real::host_with_image().await;
     let id = create.id.clone();
     running.client.create(&create).await.unwrap();
     let machine = running.wait(&id, MachineState::Started).await;
@@ -80,10 +75,7 @@ async fn a_machine_goes_on_with_all_that_it_had() {
     .await;
     eventually("the check passes", async || running.client.machine(&id).await.unwrap().checks_pass()).await;
 
-    let destroy = DestroyMachine { force: true, source: "user".into(), lease_nonce: None };
-    running.client.destroy(&id, &destroy).await.unwrap();
-    running.wait(&id, MachineState::Destroyed).await;
-    assert_eq!(leftovers::of(folder.0.path()), Vec::<String>::new());
+    real::destroy(&folder, &running, &id).await;
 }
 
 #[tokio::test]
@@ -92,12 +84,8 @@ async fn a_host_that_dies_at_any_step_loses_nothing_of_the_machine() {
         ["suspend", "pause-guest", "save-memory", "release-vmm", "detach-network", "suspended"];
     const RESUME: [&str; 6] =
         ["resume", "attach-network", "restore-memory", "resume-guest", "drop-memory", "connect-guest"];
-    netns::enter().unwrap();
-    let folder = Folder::new();
+    let (folder, running, create) = real::host_with_image().await;
     let dir = folder.0.path();
-    let image = serve_image(dir).await;
-    let running = Running::open(dir).await;
-    let create = machine_of(&image, &running.client).await;
     let id = create.id.clone();
     running.client.create(&create).await.unwrap();
     let machine = running.wait(&id, MachineState::Started).await;

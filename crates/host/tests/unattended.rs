@@ -112,7 +112,7 @@ async fn a_root_that_stays_is_kept_until_an_update_or_for_good() {
             current_version: None,
             skip_launch: false,
             lease_nonce: None,
-            lease_ttl_secs: None,
+            lease: None,
             source: "user".into(),
         };
         let version = host.client.update(&id, &update).await.unwrap().instance_id;

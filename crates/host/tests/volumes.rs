@@ -226,7 +226,7 @@ async fn a_volume_is_one_machines_until_that_is_destroyed() {
         current_version: None,
         skip_launch: false,
         lease_nonce: None,
-        lease_ttl_secs: None,
+        lease: None,
         source: "user".into(),
     };
     let updated = host.client.update(&first.id, &update).await.unwrap();
@@ -254,7 +254,7 @@ async fn a_machine_that_mounts_nothing_any_more_gives_its_volume_back() {
         current_version: None,
         skip_launch: false,
         lease_nonce: None,
-        lease_ttl_secs: None,
+        lease: None,
         source: "user".into(),
     };
     host.client.update(&create.id, &update).await.unwrap();

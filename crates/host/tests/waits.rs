@@ -114,7 +114,7 @@ async fn versions_are_remembered_and_metadata_can_say_which_one_it_is_for() {
         current_version: Some(first.instance_id),
         skip_launch: false,
         lease_nonce: None,
-        lease_ttl_secs: None,
+        lease: None,
         source: "user".into(),
     };
     update.spec.config.env.insert("VERSION".into(), "two".into());

@@ -42,7 +42,7 @@ enum Life {
 
 /// Every step of hosts and deploys, with a life in which it is recorded.
 fn points() -> Vec<(String, Life)> {
-    let host = Step::ALL.iter().filter(|step| !is_of_volumes(**step)).map(|step| {
+    let host = Step::ALL.iter().filter(|step| !step.is_of_volumes()).map(|step| {
         let life = match step {
             Step::Replace => Life::Updated,
             Step::Suspend
@@ -76,27 +76,6 @@ fn points() -> Vec<(String, Life)> {
         (point, life)
     });
     host.chain(deploy).collect()
-}
-
-fn is_of_volumes(step: Step) -> bool {
-    use Step::{
-        AssignVolume, CreateSnapshot, CreateVolume, ExtendVolume, MakeVolume, RemoveSnapshot, RemoveVolume,
-        RetireVolume, SnapshotReady, TakeSnapshot, VolumeReady,
-    };
-    matches!(
-        step,
-        AssignVolume
-            | CreateSnapshot
-            | CreateVolume
-            | ExtendVolume
-            | MakeVolume
-            | RemoveSnapshot
-            | RemoveVolume
-            | RetireVolume
-            | SnapshotReady
-            | TakeSnapshot
-            | VolumeReady
-    )
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -19,6 +19,6 @@ pub use app::App;
 pub use base_images::BaseImages;
 pub use load::{Load, LoadReport};
 pub use oci::OciImage;
-pub use relay::Relay;
+pub use relay::{Moment, Relay};
 pub use server::{Server, ServerOptions};
 pub use wait::wait_until;

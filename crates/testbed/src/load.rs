@@ -152,10 +152,12 @@ pub async fn get(edge: SocketAddr, host: &str, path: &str) -> Result<String> {
         .context("no answer in time")?
 }
 
-/// One POST of JSON with a bearer token.
-pub async fn post(server: SocketAddr, path: &str, token: &str, body: &str) -> Result<String> {
+/// One call of an API with JSON and a bearer token.
+pub async fn call(server: SocketAddr, method: &str, path: &str, token: &str, body: &str) -> Result<String> {
     let mut sender = connect(server).await?;
-    let request = Request::post(path)
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
         .header("host", "api")
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/json")

@@ -1,5 +1,6 @@
-//! A relay in front of a server's api that takes the server away in the middle of a chosen call: when
-//! the server has acted, and before its answer arrives. The client sees a connection that breaks.
+//! A relay in front of a server's api that takes the server away in the middle of a chosen call: before
+//! the server hears of it, or when it has acted and before its answer arrives. The client sees a connection
+//! that breaks.
 
 use std::{
     cell::{Cell, RefCell},
@@ -10,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
+use hyper::{Method, Request, Response, body::Incoming, http::request::Parts, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -20,6 +21,11 @@ use tokio::{
 
 use crate::Server;
 
+const NONCE: &str = "fly-machine-lease-nonce";
+
+/// Calls that ask, and yet are no GET.
+const READING_POSTS: [&str; 2] = ["/platform/placements", "/check"];
+
 /// Ends with the value. Lives in a `LocalSet`.
 pub struct Relay {
     address: SocketAddr,
@@ -27,12 +33,21 @@ pub struct Relay {
     accepting: JoinHandle<()>,
 }
 
+/// When, in a call, the server dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// It does not get the call.
+    BeforeItActs,
+    /// Only its answer is lost.
+    BeforeItAnswers,
+}
+
 struct Shared {
     server: SocketAddr,
     /// Calls that change something, in order, since the last `arm`.
     changes: RefCell<Vec<String>>,
-    /// The change that loses its answer: 1 for the first.
-    doomed: Cell<Option<usize>>,
+    /// The change at which the server dies, 1 for the first, and when.
+    doomed: Cell<Option<(usize, Moment)>>,
     struck: Notify,
     killed: Notify,
 }
@@ -58,9 +73,9 @@ impl Relay {
     }
 
     /// From now on, the server dies at this change: 1 for the first.
-    pub fn arm(&self, change: usize) {
+    pub fn arm(&self, change: usize, moment: Moment) {
         self.shared.changes.borrow_mut().clear();
-        self.shared.doomed.set(Some(change));
+        self.shared.doomed.set(Some((change, moment)));
     }
 
     /// Changes since the last `arm`, as `POST /path`.
@@ -73,13 +88,15 @@ impl Relay {
         self.shared.doomed.get().is_none()
     }
 
-    /// Kills the server when its call has come, and starts it again; forever.
-    pub async fn guard(&self, server: &Server) -> Result<()> {
+    /// When its call has come, kills the server and starts it again, then lets `recover` do what a person
+    /// would; forever.
+    pub async fn guard(&self, server: &Server, recover: impl AsyncFn() -> Result<()>) -> Result<()> {
         loop {
             self.shared.struck.notified().await;
             server.kill();
             self.shared.killed.notify_one();
             server.restart().await?;
+            recover().await?;
         }
     }
 }
@@ -106,9 +123,15 @@ async fn accept(listener: TcpListener, shared: Rc<Shared>) {
 async fn forward(shared: &Shared, request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    let change = changes_something(&parts.method, parts.uri.path(), &body)
-        .then(|| format!("{} {}", parts.method, parts.uri.path()));
-
+    let changes = changes_something(&parts, &body);
+    if changes {
+        shared.changes.borrow_mut().push(format!("{} {}", parts.method, parts.uri.path()));
+    }
+    let number = shared.changes.borrow().len();
+    let dies = |moment| changes && shared.doomed.get() == Some((number, moment));
+    if dies(Moment::BeforeItActs) {
+        return die(shared).await;
+    }
     let stream = TcpStream::connect(shared.server).await.context("connect to the server")?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = spawn_local(async move { drop(connection.await) });
@@ -116,22 +139,26 @@ async fn forward(shared: &Shared, request: Request<Incoming>) -> Result<Response
     let (parts, body) = answer.into_parts();
     let body = body.collect().await?.to_bytes();
     connection.abort();
-
-    if let Some(change) = change {
-        shared.changes.borrow_mut().push(change);
-        if shared.doomed.get() == Some(shared.changes.borrow().len()) {
-            shared.doomed.set(None);
-            shared.struck.notify_one();
-            shared.killed.notified().await;
-            anyhow::bail!("the server died");
-        }
+    if dies(Moment::BeforeItAnswers) {
+        return die(shared).await;
     }
     Ok(Response::from_parts(parts, Full::new(body)))
 }
 
-/// Reads, and what is repeated on a clock (the refresh of leases), are not counted.
-fn changes_something(method: &Method, path: &str, body: &[u8]) -> bool {
+async fn die<T>(shared: &Shared) -> Result<T> {
+    shared.doomed.set(None);
+    shared.struck.notify_one();
+    shared.killed.notified().await;
+    anyhow::bail!("the server died")
+}
+
+/// Reads are not counted, nor what is repeated on a clock: the refresh of a lease, which shows its nonce.
+fn changes_something(parts: &Parts, body: &[u8]) -> bool {
+    let path = parts.uri.path();
     let graphql_read = path == "/graphql" && !body.windows(8).any(|word| word == b"mutation");
-    let reads = method == Method::GET || graphql_read || path == "/v1/platform/placements";
-    !reads && !path.ends_with("/lease")
+    let reads =
+        parts.method == Method::GET || graphql_read || READING_POSTS.iter().any(|end| path.ends_with(end));
+    let refresh =
+        parts.method == Method::POST && path.ends_with("/lease") && parts.headers.contains_key(NONCE);
+    !reads && !refresh
 }

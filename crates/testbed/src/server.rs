@@ -171,7 +171,7 @@ impl Server {
     pub async fn ready(&self) {
         let start = std::time::Instant::now();
         loop {
-            let answer = self.roost(["apps", "list"]).output().expect("run the command line");
+            let answer = self.output(["apps", "list"]).await.expect("run the command line");
             if answer.status.success() {
                 return;
             }
@@ -276,8 +276,13 @@ its log:
 
     /// A call of the API, with the admin token; the answer's body.
     pub async fn post(&self, path: &str, body: &Value) -> Result<String> {
+        self.call("POST", path, body).await
+    }
+
+    /// As `post`, by any method.
+    pub async fn call(&self, method: &str, path: &str, body: &Value) -> Result<String> {
         let token = std::fs::read_to_string(self.data_dir().join("admin-token"))?;
-        crate::load::post(self.api(), path, token.trim(), &body.to_string()).await
+        crate::load::call(self.api(), method, path, token.trim(), &body.to_string()).await
     }
 
     /// Processes, cgroups, links and files that machines of this server left, in words.

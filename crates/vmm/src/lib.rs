@@ -35,7 +35,7 @@ pub use doctor::{Finding, FindingState, inspect};
 pub use driver::Driver;
 pub use error::VmmError;
 pub use firecracker::Firecracker;
-pub use limits::{CpuLimit, Limits, TRANSLATION_CACHE_MIB};
+pub use limits::{CpuLimit, DiskRate, Limits, TRANSLATION_CACHE_MIB};
 pub use maker::Maker;
 pub use qemu::Qemu;
 pub use roost_netdev::{Link, LinkKind};

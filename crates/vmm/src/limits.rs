@@ -5,6 +5,9 @@
 //! performance machines differ by weight: when the host is busy, a shared vCPU counts for 1/16 (6.25 %) of
 //! a performance one. So a shared machine boots and answers at full speed on an idle host, and a busy
 //! host keeps the promise made to performance machines.
+//!
+//! Volumes: the VMM itself holds a machine to its rate, so it is kept whatever the host's kernel and file
+//! system can do, and what waits is the guest's request, not the VMM.
 
 use roost_model::{CpuKind, Guest};
 
@@ -49,6 +52,27 @@ pub struct CpuLimit {
     pub weight: u64,
 }
 
+/// How fast a machine may read and write one of its volumes, both together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskRate {
+    pub operations_per_s: u64,
+    pub bytes_per_s: u64,
+}
+
+impl DiskRate {
+    /// As the published machine sizes say. Image and scratch disk have no such limit.
+    pub fn of_volume(guest: &Guest) -> Self {
+        let (operations_per_s, mib_per_s) = match (guest.cpu_kind, guest.cpus) {
+            (CpuKind::Shared, ..=3) => (4000, 16),
+            (CpuKind::Shared, _) => (8000, 32),
+            (CpuKind::Performance, ..=1) => (12_000, 48),
+            (CpuKind::Performance, ..=7) => (16_000, 64),
+            (CpuKind::Performance, _) => (32_000, 128),
+        };
+        Self { operations_per_s, bytes_per_s: mib_per_s << 20 }
+    }
+}
+
 impl Limits {
     /// The limits of a machine of this size. `emulated`: its instructions are translated (TCG), which
     /// needs memory of the VMM's own.
@@ -78,6 +102,13 @@ mod tests {
         assert_eq!(performance.cpu.weight / shared.cpu.weight, 16);
         assert_eq!(shared.cpu.quota_us, performance.cpu.quota_us);
         assert_eq!(shared.cpu.quota_us, 8 * shared.cpu.period_us + shared.cpu.period_us / 2);
+    }
+
+    #[test]
+    fn larger_machines_have_faster_volumes() {
+        let mib_per_s = |size| DiskRate::of_volume(&Guest::preset(size).unwrap()).bytes_per_s >> 20;
+        let sizes = ["shared-cpu-1x", "shared-cpu-8x", "performance-1x", "performance-4x", "performance-16x"];
+        assert_eq!(sizes.map(mib_per_s), [16, 32, 48, 64, 128]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use roost_model::MachineId;
 use roost_netdev::Link;
 
-use crate::{Limits, VmmError};
+use crate::{DiskRate, Limits, VmmError};
 
 /// The kernel side of a boot, the same for every machine of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Disk {
     pub read_only: bool,
     /// By which the guest tells its disks apart; at most 20 bytes (virtio's limit).
     pub serial: String,
+    /// As fast as it goes when absent.
+    pub rate: Option<DiskRate>,
 }
 
 #[derive(Debug)]

@@ -6,9 +6,9 @@
 #[allow(dead_code, reason = "each file of tests uses its part")]
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use roost_vmm::{ExitCause, Vm, VmExit, VmmError};
+use roost_vmm::{DiskRate, ExitCause, Vm, VmExit, VmmError};
 use support::{Host, Talk};
 use tokio::runtime::Runtime;
 
@@ -34,6 +34,20 @@ async fn a_machine_boots_talks_and_powers_off() {
     assert!(vm.console_tail().await.contains("last words"));
     vm.cleanup().await.unwrap();
     machine.assert_nothing_left();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_with_a_rate_is_read_no_faster() {
+    let host = Host::new().await;
+    let mut machine = host.machine(9);
+    machine.disk("slow", 8 << 20);
+    machine.spec.disks[0].rate = Some(DiskRate { operations_per_s: 1000, bytes_per_s: 1 << 20 });
+    let vm = machine.spawn().await;
+    let mut guest = Talk::to(&vm).await;
+    let began = Instant::now();
+    guest.ask("network dd if=/dev/vda of=/dev/null bs=1M count=4").await;
+    let took = began.elapsed();
+    assert!(took >= Duration::from_secs(3), "4 MiB at 1 MiB/s, a tenth of a second ahead: {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

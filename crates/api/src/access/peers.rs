@@ -3,6 +3,8 @@
 //! A peer's address is one of a host that does not exist, so that no machine ever has it:
 //! `fdaa:<network 32 bits>:ffff:ffff:<peer 32 bits>:2`. The whole /120 around it is the peer's.
 
+use std::net::IpAddr;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use crypto_box::{SecretKey, aead::OsRng};
 use jiff::Timestamp;
@@ -38,7 +40,7 @@ pub struct NewPeer {
 
 /// Where peers connect to.
 pub struct Gateway {
-    /// A name under which this server is reached.
+    /// An address or a name under which this server is reached.
     pub endpoint: String,
     /// X25519, base64.
     pub public_key: String,
@@ -98,7 +100,10 @@ pub async fn gateway(api: &Api) -> Result<Gateway> {
         let public_key = wireguard_text(secret.public_key().as_bytes());
         Ok(KeyPair { public_key, private_key: Zeroizing::new(secret.to_bytes()) })
     });
-    Ok(Gateway { endpoint: api.config.base_domain.clone(), public_key: pair.await?.public_key })
+    // An address where there is one: a client looks names up in the public DNS, which may not know this one.
+    let address = api.config.public_addresses.first().map(IpAddr::to_string);
+    let endpoint = address.unwrap_or_else(|| api.config.base_domain.clone());
+    Ok(Gateway { endpoint, public_key: pair.await?.public_key })
 }
 
 /// A part of a key in the directory: no slash, nothing that is not seen.

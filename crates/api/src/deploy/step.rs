@@ -80,7 +80,7 @@ async fn create(
         reservation: None,
         skip_launch: launch == Launch::Keep,
         cordoned,
-        lease_ttl_secs: None,
+        lease: None,
         volume_keep: work.volume_keep(group),
         source: SOURCE.to_owned(),
     };
@@ -104,7 +104,7 @@ async fn update(work: &Work, group: &str, id: &MachineId, launch: Launch) -> Res
         current_version: None,
         skip_launch: launch == Launch::Keep && before.state.can_start(),
         lease_nonce: None,
-        lease_ttl_secs: None,
+        lease: None,
         source: SOURCE.to_owned(),
     };
     let updated = work.call(|| work.host.update(id, &request)).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State};
 use roost_api_types::{ErrorCode, Machine, MachineInput};
-use roost_host_api::{CreateMachine, HostInfo, MachineSpec, ReserveRequest, UpdateMachine};
+use roost_host_api::{CreateMachine, HostInfo, LeaseRequest, MachineSpec, ReserveRequest, UpdateMachine};
 use roost_model::{ImageRef, MachineConfig, MachineId};
 use roost_records::AppRecord;
 
@@ -53,7 +53,7 @@ pub async fn create(
             reservation,
             skip_launch: input.skip_launch,
             cordoned: input.skip_service_registration,
-            lease_ttl_secs: input.lease_ttl,
+            lease: lease(&caller, &input),
             volume_keep: Default::default(),
             source: "user".to_owned(),
             app: app.name,
@@ -85,7 +85,7 @@ pub async fn update(
         current_version: input.current_version,
         skip_launch: input.skip_launch,
         lease_nonce: path.nonce.clone(),
-        lease_ttl_secs: input.lease_ttl,
+        lease: lease(&caller, &input),
         source: "user".to_owned(),
     };
     Ok(Json(path.host.update(&before.id, &request).await?.into()))
@@ -96,6 +96,12 @@ fn check_keys(input: &MachineInput) -> Result<()> {
         true => Err(ApiError::new(ErrorCode::Unsupported, "lsvd: there are no such disks; use a volume")),
         false => Ok(()),
     }
+}
+
+/// The lease that a client takes in the same call.
+fn lease(caller: &Caller, input: &MachineInput) -> Option<LeaseRequest> {
+    let owner = caller.name.clone();
+    input.lease_ttl.map(|ttl_secs| LeaseRequest { description: String::new(), owner, ttl_secs, nonce: None })
 }
 
 fn image_of(config: &MachineConfig) -> Result<ImageRef> {

@@ -156,6 +156,7 @@ async fn serve(folder: PathBuf, host: &FakeHost, rate_limits: RateLimits) -> Ser
         keys: folder.join("keys"),
         registry_blobs: folder.join("registry"),
         registry: "registry.roost.localhost".to_owned(),
+        registry_aliases: vec!["127.0.0.1:4280".to_owned(), "roost.example.com".to_owned()],
         url: "http://127.0.0.1:4280".to_owned(),
         public_url: None,
         machine_socket: folder.join("machines.sock"),

@@ -1,25 +1,18 @@
-//! Leases; they do not lapse.
+//! Leases.
 
 use axum::{
     Json,
     extract::{Path, Query, State},
 };
-use jiff::Timestamp;
 use roost_host_api::{ErrorBody, ErrorCode, Lease, LeaseRequest};
 use serde::Deserialize;
-use ulid::Ulid;
 
 use super::{Answer, Host, Id};
+use crate::machines::new_lease;
 
 pub async fn take(State(host): Host, Path(id): Id, Json(request): Json<LeaseRequest>) -> Answer<Lease> {
     host.check_lease(&id, request.nonce.as_deref())?;
-    let lease = Lease {
-        nonce: request.nonce.unwrap_or_else(|| Ulid::generate().to_string()),
-        expires_at: Timestamp::now(),
-        owner: request.owner,
-        description: request.description,
-        version: host.get(&id)?.instance_id.to_string(),
-    };
+    let lease = new_lease(request, host.get(&id)?.instance_id.to_string());
     host.set_lease(&id, Some(lease.clone()))?;
     Ok(Json(lease))
 }

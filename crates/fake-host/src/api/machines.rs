@@ -70,20 +70,6 @@ pub async fn stop(State(host): Host, Path(id): Id, Json(stop): Json<StopMachine>
     Ok(Json(host.stop(&id)?))
 }
 
-/// Both at once, as far as anybody sees.
-pub async fn restart(State(host): Host, Path(id): Id, Json(stop): Json<StopMachine>) -> Answer<Machine> {
-    host.check_lease(&id, stop.cause.lease_nonce.as_deref())?;
-    host.started(&id)?;
-    Ok(Json(host.boot(&id)?))
-}
-
-/// Nothing is there to get it.
-pub async fn signal(State(host): Host, Path(id): Id, Json(signal): Json<SignalMachine>) -> Answer<()> {
-    host.check_lease(&id, signal.cause.lease_nonce.as_deref())?;
-    host.started(&id)?;
-    Ok(Json(()))
-}
-
 /// The present one: earlier ones are forgotten.
 pub async fn versions(State(host): Host, Path(id): Id) -> Answer<Vec<MachineVersion>> {
     let machine = host.get(&id)?;
@@ -93,6 +79,16 @@ pub async fn versions(State(host): Host, Path(id): Id) -> Answer<Vec<MachineVers
 pub async fn suspend(State(host): Host, Path(id): Id, Json(cause): Json<Cause>) -> Answer<Machine> {
     host.check_lease(&id, cause.lease_nonce.as_deref())?;
     Ok(Json(host.suspend(&id)?))
+}
+
+pub async fn restart(State(host): Host, Path(id): Id, Json(stop): Json<StopMachine>) -> Answer<Machine> {
+    host.check_lease(&id, stop.cause.lease_nonce.as_deref())?;
+    Ok(Json(host.restart(&id)?))
+}
+
+pub async fn signal(State(host): Host, Path(id): Id, Json(signal): Json<SignalMachine>) -> Answer<()> {
+    host.check_lease(&id, signal.cause.lease_nonce.as_deref())?;
+    Ok(Json(host.signal(&id)?))
 }
 
 pub async fn cordon(State(host): Host, Path(id): Id) -> Answer<Machine> {

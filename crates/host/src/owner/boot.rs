@@ -6,7 +6,7 @@ use roost_guest_api::{ExitReport, serial};
 use roost_images::ImageError;
 use roost_model::{Guest, InvalidGuest};
 use roost_netdev::{Link, NetError};
-use roost_vmm::{Disk, Nic, VmSpec, VmmError};
+use roost_vmm::{Disk, DiskRate, Nic, VmSpec, VmmError};
 use tokio::{task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -162,14 +162,16 @@ pub async fn disks(
 ) -> Result<Vec<Disk>, BootError> {
     let scratch = place::scratch(&ctx.config, &record.id);
     let mut disks = vec![
-        Disk { path: image_disk, read_only: true, serial: serial::IMAGE.to_owned() },
-        Disk { path: scratch, read_only: false, serial: serial::SCRATCH.to_owned() },
+        Disk { path: image_disk, read_only: true, serial: serial::IMAGE.to_owned(), rate: None },
+        Disk { path: scratch, read_only: false, serial: serial::SCRATCH.to_owned(), rate: None },
     ];
+    let rate = record.spec.config.guest().ok().map(|guest| DiskRate::of_volume(&guest));
     let mounts = &record.spec.config.mounts;
     ctx.retry(&record.id, || ctx.volumes.release(&record.id, mounts)).await;
     for mount in mounts {
         let id = ctx.volumes.ready_for(&record.id, mount).await.map_err(BootError::Volume)?;
-        disks.push(Disk { path: ctx.volumes.disk_path(&id), read_only: false, serial: id.to_string() });
+        let path = ctx.volumes.disk_path(&id);
+        disks.push(Disk { path, read_only: false, serial: id.to_string(), rate });
     }
     Ok(disks)
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use roost_host_api::{
-    Cause, DestroyMachine, ErrorBody, ErrorCode, Machine, SetMetadata, StopMachine, UpdateMachine, VolumeKeep,
+    Cause, DestroyMachine, ErrorBody, ErrorCode, LeaseRequest, Machine, SetMetadata, StopMachine,
+    UpdateMachine, VolumeKeep,
 };
 use roost_model::{InstanceId, MachineState};
 
@@ -126,6 +127,7 @@ impl Owner {
                     if let Some(halt) = &mut record.halt {
                         halt.then = Then::Destroy;
                     }
+                    record.lease = None;
                     record.add_event("destroy", &destroy.source, None);
                 })
                 .await
@@ -144,6 +146,8 @@ impl Owner {
                 record.halt = None;
                 record.not_before = None;
                 record.kept_bytes = None;
+                // Nobody else is to wait for the end of a right to what is gone.
+                record.lease = None;
                 record.add_event("destroy", source, None);
             })
             .await?;
@@ -164,13 +168,8 @@ impl Owner {
 
 /// The lease that an update leaves: a new one, when it asks for that.
 fn take_lease(record: &Record, update: &UpdateMachine) -> Option<LeaseRecord> {
-    let Some(ttl_secs) = update.lease_ttl_secs else { return record.lease.clone() };
-    Some(new_lease(roost_host_api::LeaseRequest {
-        description: String::new(),
-        owner: update.source.clone(),
-        ttl_secs,
-        nonce: update.lease_nonce.clone(),
-    }))
+    let Some(lease) = update.lease.clone() else { return record.lease.clone() };
+    Some(new_lease(LeaseRequest { nonce: update.lease_nonce.clone(), ..lease }))
 }
 
 /// The answer to a call that took a lease tells its nonce, and nobody else.

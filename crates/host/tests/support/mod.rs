@@ -181,7 +181,7 @@ pub fn create(argv: &[&str]) -> CreateMachine {
         reservation: None,
         skip_launch: false,
         cordoned: false,
-        lease_ttl_secs: None,
+        lease: None,
         volume_keep: Default::default(),
         source: "user".to_owned(),
     }

@@ -9,13 +9,13 @@ use std::{
 
 use async_trait::async_trait;
 use roost_host::{Host, HostConfig, HostSettings};
-use roost_host_api::{CreateMachine, HostClient, LogQuery, Machine, MachineSpec};
+use roost_host_api::{CreateMachine, DestroyMachine, HostClient, LogQuery, Machine, MachineSpec};
 use roost_images::{
     push::{PushOptions, push_oci_layout},
     registry::{Access, Authorizer, BlobStore, Credentials, Denied, router},
 };
 use roost_model::{ImageRef, MachineConfig, MachineId, MachineState};
-use roost_testbed::{leftovers, testapp};
+use roost_testbed::{leftovers, netns, testapp};
 use roost_vmm::VmmConfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -138,6 +138,24 @@ impl Drop for Running {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A host in a network of the test's own, and the machine that it is to make.
+pub async fn host_with_image() -> (Folder, Running, CreateMachine) {
+    netns::enter().unwrap();
+    let folder = Folder::new();
+    let image = serve_image(folder.0.path()).await;
+    let running = Running::open(folder.0.path()).await;
+    let create = machine_of(&image, &running.client).await;
+    (folder, running, create)
+}
+
+/// Destroys the only machine; nothing of it may be left.
+pub async fn destroy(folder: &Folder, running: &Running, id: &MachineId) {
+    let destroy = DestroyMachine { force: true, source: "user".into(), lease_nonce: None };
+    running.client.destroy(id, &destroy).await.unwrap();
+    running.wait(id, MachineState::Destroyed).await;
+    assert_eq!(leftovers::of(folder.0.path()), Vec::<String>::new());
 }
 
 /// The test app on a registry of the test's own; pinned.

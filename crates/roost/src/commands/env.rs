@@ -36,6 +36,8 @@ fn variables(url: &str, token: &str) -> BTreeMap<&'static str, String> {
         // Else flyctl sends usage figures and traces, with the token, to Fly.io.
         ("FLY_SEND_METRICS", "0".to_owned()),
         ("FLY_SYNTHETICS_AGENT", "0".to_owned()),
+        // Commands that open a tunnel begin it over UDP, without waiting for whoever is at its other end.
+        ("FLY_WIRE_GUARD_WEBSOCKETS", "false".to_owned()),
         ("FLY_METRICS_BASE_URL", url.clone()),
         ("FLY_SYNTHETICS_BASE_URL", url.clone()),
         ("FLY_TRACE_COLLECTOR_URL", host.to_owned()),

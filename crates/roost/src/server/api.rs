@@ -53,6 +53,7 @@ fn settings(config: &ServerConfig, data: &DataDir) -> ApiConfig {
         keys: data.keys(),
         registry_blobs: data.registry(),
         registry: platform_registry::name(config),
+        registry_aliases: platform_registry::aliases(config),
         url: format!("http://{}", platform_registry::reachable(config.api.listen)),
         machine_socket: data.machine_socket(),
         public_url: config.api.url.clone(),

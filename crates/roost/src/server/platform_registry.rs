@@ -5,7 +5,7 @@
 
 use std::{
     fs, io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
 };
@@ -22,6 +22,37 @@ use crate::config::ServerConfig;
 /// The registry's name in image references.
 pub fn name(config: &ServerConfig) -> String {
     format!("registry.{}", config.base_domain)
+}
+
+/// Other names that clients push to: wherever they reach the api. Addresses that the box gets later are
+/// known after a restart.
+pub fn aliases(config: &ServerConfig) -> Vec<String> {
+    let listen = config.api.listen;
+    let at = |ip: IpAddr| SocketAddr::new(ip, listen.port()).to_string();
+    let mut names = vec![reachable(listen).to_string()];
+    names.extend(config.api.url.as_deref().and_then(authority).map(str::to_owned));
+    if listen.ip().is_loopback() || listen.ip().is_unspecified() {
+        names.push(format!("localhost:{}", listen.port()));
+    }
+    if listen.ip().is_unspecified() {
+        names.extend(own_addresses().map(at));
+    }
+    names
+}
+
+/// `roost.example.com:8443` of `https://roost.example.com:8443/`.
+fn authority(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    rest.split('/').next().filter(|authority| !authority.is_empty())
+}
+
+fn own_addresses() -> impl Iterator<Item = IpAddr> {
+    let addresses = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    addresses.filter_map(|interface| {
+        let address = interface.address?;
+        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::from(v4.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::from(v6.ip())))
+    })
 }
 
 /// `[registry]` with the platform's registry added. The token may be absent where the
@@ -83,5 +114,25 @@ fn token(file: &Path) -> io::Result<Option<String>> {
         Ok(token) => Ok(Some(token.trim().to_owned())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn aliases_of(listen: &str, url: Option<&str>) -> Vec<String> {
+        let mut config = ServerConfig::default();
+        config.api.listen = listen.parse().unwrap();
+        config.api.url = url.map(str::to_owned);
+        aliases(&config)
+    }
+
+    #[test]
+    fn the_registry_is_known_by_every_name_that_leads_to_the_api() {
+        let names = aliases_of("127.0.0.1:4280", Some("https://roost.example.com/"));
+        assert_eq!(names, ["127.0.0.1:4280", "roost.example.com", "localhost:4280"]);
+        assert_eq!(aliases_of("192.0.2.1:4280", None), ["192.0.2.1:4280"]);
+        assert!(aliases_of("[::]:4280", None).contains(&"127.0.0.1:4280".to_owned()));
     }
 }

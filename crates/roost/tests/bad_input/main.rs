@@ -16,6 +16,7 @@
 //! | two deploys at once | `apps::a_second_deploy_is_refused_and_names_the_first` |
 //! | a server that is not running | `access::without_a_server_it_is_said_how_to_start_one` |
 //! | a wrong token, a missing token | `access::without_a_good_token_nothing_happens` |
+//! | a volume of a bad name, size or source, in use, of another app | `volumes::a_volume_that_can_not_be_is_refused_with_the_reason` |
 //! | a machine's name, or an app's, taken | `access::a_name_that_is_taken_is_refused` |
 
 mod access;
@@ -27,6 +28,7 @@ mod pulls;
 mod registry;
 #[path = "../support/mod.rs"]
 mod support;
+mod volumes;
 
 use anyhow::Result;
 use roost_testbed::{App, OciImage, Server, app::service_config};

@@ -1,13 +1,11 @@
 //! Who one is, where apps can run, and apps themselves.
 
-use anyhow::Result;
-use roost_testbed::{App, netns, testapp, wait_until};
+use anyhow::{Context, Result};
+use roost_testbed::{App, testapp, wait_until};
 
 use crate::{assert_says, fly::Flyctl, support::server};
 
-#[tokio::test(flavor = "current_thread")]
-async fn one_finds_oneself_and_makes_apps() -> Result<()> {
-    netns::enter()?;
+pub async fn one_finds_oneself_and_makes_apps() -> Result<()> {
     let server = server().await?;
     let fly = Flyctl::new(&server)?;
 
@@ -38,5 +36,36 @@ async fn one_finds_oneself_and_makes_apps() -> Result<()> {
     .await;
     let gone = fly.refused("status", &["--app", "web"]).await?;
     assert_says(&gone, &["Could not find App"]);
+    Ok(())
+}
+
+pub async fn people_come_to_an_organization_and_go() -> Result<()> {
+    let server = server().await?;
+    let fly = Flyctl::new(&server)?;
+    fly.run("orgs create", &["Team One"]).await?;
+    assert_says(&server.run(["orgs", "list"]).await?, &["Team One", "team-one"]);
+    let taken = fly.refused("orgs create", &["Team One"]).await?;
+    assert_says(&taken, &["taken"]);
+
+    // Somebody who is new needs a token to log in with, and flyctl has no place for it.
+    let ann = "ann@example.com";
+    let new = fly.refused("orgs invite", &["team-one", ann]).await?;
+    assert_says(&new, &["roost orgs invite"]);
+    let invited = server.json(&["orgs", "invite", "personal", ann]).await?;
+    let token = invited["login_token"].as_str().context("a token to log in with")?;
+    let ann_fly = Flyctl::at(server.api(), token)?;
+    ann_fly.refused("apps create", &["hers", "--org", "team-one"]).await?;
+
+    fly.run("orgs invite", &["team-one", ann]).await?;
+    assert_says(&server.run(["orgs", "show", "team-one"]).await?, &[ann]);
+    ann_fly.run("apps create", &["hers", "--org", "team-one"]).await?;
+    fly.run("orgs remove", &["team-one", ann]).await?;
+    ann_fly.refused("apps destroy", &["hers", "--yes"]).await?;
+
+    let in_use = fly.refused("orgs delete", &["team-one", "--yes"]).await?;
+    assert_says(&in_use, &["hers"]);
+    fly.run("apps destroy", &["hers", "--yes"]).await?;
+    fly.run("orgs delete", &["team-one", "--yes"]).await?;
+    assert!(!server.run(["orgs", "list"]).await?.contains("team-one"));
     Ok(())
 }

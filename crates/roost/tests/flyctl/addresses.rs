@@ -1,14 +1,12 @@
 //! `fly ips` and `fly certs`.
 
 use anyhow::Result;
-use roost_testbed::{Server, ServerOptions, netns};
+use roost_testbed::{Server, ServerOptions};
 use serde_json::Value;
 
 use crate::{assert_says, fly::Flyctl, support::ROOST};
 
-#[tokio::test(flavor = "current_thread")]
-async fn addresses_are_given_and_taken_back() -> Result<()> {
-    netns::enter()?;
+pub async fn addresses_are_given_and_taken_back() -> Result<()> {
     // Addresses for documentation: nothing of theirs is reached.
     let config = "edge.public_addresses = [\"192.0.2.7\", \"2001:db8::7\"]\n".to_owned();
     let server = Server::start(ROOST.as_ref(), ServerOptions { config, ..Default::default() }).await?;
@@ -39,9 +37,7 @@ async fn addresses(fly: &Flyctl) -> Result<Vec<String>> {
     Ok(addresses.filter_map(|ip: &Value| Some(ip["Address"].as_str()?.to_owned())).collect())
 }
 
-#[tokio::test(flavor = "current_thread")]
-async fn certificates_are_asked_for() -> Result<()> {
-    netns::enter()?;
+pub async fn certificates_are_asked_for() -> Result<()> {
     let server = crate::support::server().await?;
     let fly = Flyctl::new(&server)?;
     fly.run("apps create", &["web", "--org", "personal"]).await?;
@@ -49,6 +45,8 @@ async fn certificates_are_asked_for() -> Result<()> {
     fly.run("certs add", &["www.example.test", "--app", "web"]).await?;
     assert_says(&fly.run("certs list", &["--app", "web"]).await?, &["www.example.test"]);
     assert_says(&fly.run("certs check", &["www.example.test", "--app", "web"]).await?, &["www.example.test"]);
+    let setup = fly.run("certs setup", &["www.example.test", "--app", "web"]).await?;
+    assert_says(&setup, &["www.example.test"]);
     let twice = fly.refused("certs add", &["not a name", "--app", "web"]).await?;
     assert_says(&twice, &["not a name"]);
     fly.run("certs remove", &["www.example.test", "--app", "web", "--yes"]).await?;

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use roost_testbed::{Load, netns, testapp, testapp::image_with};
+use roost_testbed::{Load, testapp, testapp::image_with};
 
 use crate::{assert_says, shop::Shop, support::server};
 
-#[tokio::test(flavor = "current_thread")]
-async fn every_strategy_brings_the_new_version() -> Result<()> {
-    netns::enter()?;
+pub async fn every_strategy_brings_the_new_version() -> Result<()> {
     let server = server().await?;
     let shop = Shop::open(&server).await?;
     shop.deploy("first", &[]).await?;
@@ -36,9 +34,7 @@ async fn every_strategy_brings_the_new_version() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "current_thread")]
-async fn a_release_command_decides() -> Result<()> {
-    netns::enter()?;
+pub async fn a_release_command_decides() -> Result<()> {
     let server = server().await?;
     let shop = Shop::open(&server).await?;
     shop.deploy("first", &[]).await?;
@@ -54,9 +50,7 @@ async fn a_release_command_decides() -> Result<()> {
     shop.serves("second").await
 }
 
-#[tokio::test(flavor = "current_thread")]
-async fn a_deploy_that_cannot_become_healthy_says_so() -> Result<()> {
-    netns::enter()?;
+pub async fn a_deploy_that_cannot_become_healthy_says_so() -> Result<()> {
     let server = server().await?;
     let shop = Shop::open(&server).await?;
     shop.deploy("first", &[]).await?;

@@ -13,6 +13,8 @@ use roost_testbed::Server;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::ledger;
+
 /// The longest that one command may take: a deploy of several machines, under emulation, on a busy box.
 const COMMAND_LIMIT: Duration = Duration::from_secs(240);
 
@@ -20,12 +22,14 @@ const BUILD_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../script/fl
 
 /// A person with flyctl, the server's token, and a home of their own.
 ///
-/// The first argument of every method is the command as docs/flyctl.md lists it; a test holds that page
-/// to the calls in these files. Every command that ends is printed with its verdict.
+/// The first argument of every method is the command as docs/flyctl.md lists it. Every command that ends is
+/// printed with its verdict, and written into the ledger.
 pub struct Flyctl {
     api: String,
     token: String,
     home: TempDir,
+    more: Vec<(&'static str, String)>,
+    input: Option<String>,
 }
 
 impl Flyctl {
@@ -43,7 +47,19 @@ impl Flyctl {
     pub fn at(api: std::net::SocketAddr, token: &str) -> Result<Self> {
         // Short, because flyctl's agent has a socket in it.
         let home = tempfile::Builder::new().prefix("rf-").rand_bytes(4).tempdir_in("/tmp")?;
-        Ok(Self { api: api.to_string(), token: token.to_owned(), home })
+        Ok(Self { api: api.to_string(), token: token.to_owned(), home, more: Vec::new(), input: None })
+    }
+
+    /// With a further environment variable.
+    pub fn with(mut self, name: &'static str, value: String) -> Self {
+        self.more.push((name, value));
+        self
+    }
+
+    /// With this text on the stdin of every command.
+    pub fn typing(mut self, input: &str) -> Self {
+        self.input = Some(input.to_owned());
+        self
     }
 
     /// Where fly.toml is written and read unless a command says otherwise.
@@ -67,32 +83,30 @@ impl Flyctl {
         let output = self.output(command, args).await?;
         let refused = !output.status.success();
         verdict(command, args, if refused { "ok, refused as it must be" } else { "FAILED: not refused" });
+        if !refused {
+            ledger::failed(command);
+        }
         ensure!(refused, "flyctl {command} {args:?} was to fail\n{}", said(&output));
         Ok(said(&output))
     }
 
-    /// As `run`, with this text on stdin.
-    pub async fn run_with_input(&self, command: &str, args: &[&str], input: &str) -> Result<String> {
-        let file = self.folder().join("stdin");
-        std::fs::write(&file, input)?;
-        let output = self.output_with(command, args, std::fs::File::open(file)?.into()).await?;
-        judged(command, args, output)
-    }
-
     /// Runs a command and leaves the judgement to the caller.
     pub async fn output(&self, command: &str, args: &[&str]) -> Result<Output> {
-        self.output_with(command, args, Stdio::null()).await
-    }
-
-    async fn output_with(&self, command: &str, args: &[&str], stdin: Stdio) -> Result<Output> {
         let mut process = Command::new(executable());
-        process.args(command.split(' ')).args(args).current_dir(self.folder()).stdin(stdin);
-        process.env_clear().envs(self.environment());
+        process.args(command.split(' ')).args(args).current_dir(self.folder()).stdin(self.stdin()?);
+        process.env_clear().envs(self.environment()).envs(self.more.iter().cloned());
         let mut process = tokio::process::Command::from(process);
         tokio::time::timeout(COMMAND_LIMIT, process.kill_on_drop(true).output())
             .await
             .with_context(|| format!("flyctl {command} {args:?} does not end within {COMMAND_LIMIT:?}"))?
             .context("run flyctl")
+    }
+
+    fn stdin(&self) -> Result<Stdio> {
+        let Some(input) = &self.input else { return Ok(Stdio::null()) };
+        let file = self.folder().join("stdin");
+        std::fs::write(&file, input)?;
+        Ok(std::fs::File::open(file)?.into())
     }
 
     /// All of flyctl's services at the server; what cannot be pointed elsewhere meets a closed port.
@@ -115,11 +129,23 @@ impl Flyctl {
             ("FLY_NO_INCIDENTS_CHECK", "1".to_owned()),
             ("FLY_SEND_METRICS", "0".to_owned()),
             ("FLY_SYNTHETICS_AGENT", "0".to_owned()),
+            ("FLY_WIRE_GUARD_WEBSOCKETS", "false".to_owned()),
             ("HTTPS_PROXY", "http://127.0.0.1:9".to_owned()),
             ("HTTP_PROXY", "http://127.0.0.1:9".to_owned()),
             ("NO_PROXY", "127.0.0.1,localhost".to_owned()),
             ("NO_COLOR", "1".to_owned()),
         ]
+    }
+}
+
+impl Drop for Flyctl {
+    /// Commands that use WireGuard leave an agent behind.
+    fn drop(&mut self) {
+        if self.folder().join("fly-agent.sock").exists() {
+            let mut stop = Command::new(executable());
+            stop.args(["agent", "stop"]).env_clear().envs(self.environment());
+            let _ = stop.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        }
     }
 }
 
@@ -137,11 +163,17 @@ fn executable() -> &'static str {
 fn judged(command: &str, args: &[&str], output: Output) -> Result<String> {
     let success = output.status.success();
     verdict(command, args, if success { "ok" } else { "FAILED" });
+    if success {
+        ledger::ran(command);
+    } else {
+        ledger::failed(command);
+    }
     ensure!(success, "flyctl {command} {args:?}: {}\n{}", output.status, said(&output));
     Ok(String::from_utf8(output.stdout)?)
 }
 
-fn said(output: &Output) -> String {
+/// All that a command printed.
+pub fn said(output: &Output) -> String {
     let [out, err] =
         [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     format!("{out}{err}")

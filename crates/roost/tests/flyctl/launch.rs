@@ -1,13 +1,11 @@
 //! `fly launch`: from an image to an app that answers.
 
 use anyhow::Result;
-use roost_testbed::{App, netns, testapp};
+use roost_testbed::{App, testapp};
 
 use crate::{assert_says, fly::Flyctl, support::server};
 
-#[tokio::test(flavor = "current_thread")]
-async fn an_image_becomes_an_app() -> Result<()> {
-    netns::enter()?;
+pub async fn an_image_becomes_an_app() -> Result<()> {
     let server = server().await?;
     let image = App::create(&server, "images").await?.push(&testapp::image("one")?).await?;
     let fly = Flyctl::new(&server)?;
@@ -28,5 +26,8 @@ async fn an_image_becomes_an_app() -> Result<()> {
     assert_says(&now.get("/").await?, &["\"version\":\"one\""]);
     let releases = server.json(&["releases", "--app", "now"]).await?;
     assert_eq!((&releases[0]["version"], &releases[0]["current"]), (&1.into(), &true.into()));
+    // The first deploy of an app with a service for the world gives it addresses.
+    let given = fly.json("ips list", &["--app", "now"]).await?;
+    assert_says(&given.to_string(), &["\"127.0.0.1\"", "\"::1\""]);
     Ok(())
 }

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use roost_testbed::{netns, wait_until};
+use roost_testbed::wait_until;
 
 use crate::{assert_says, fly::Flyctl, shop::Shop, support::server};
 
-#[tokio::test(flavor = "current_thread")]
-async fn an_app_is_looked_at() -> Result<()> {
-    netns::enter()?;
+pub async fn an_app_is_looked_at() -> Result<()> {
     let server = server().await?;
     let shop = Shop::open(&server).await?;
     shop.deploy("first", &[]).await?;
@@ -34,6 +32,11 @@ async fn an_app_is_looked_at() -> Result<()> {
     let shown = fly.json("image show", &["--app", "shop"]).await?;
     assert_says(&shown.to_string(), &[&id, "sha256:"]);
 
+    let private = fly.json("ips private", &["--app", "shop"]).await?;
+    assert_says(&private.to_string(), &["fdaa:"]);
+    let theirs = fly.json("apps releases", &["--app", "shop"]).await?;
+    assert_eq!(theirs[0]["Version"], 2, "{theirs:#}");
+
     app.get("/log?3").await?;
     wait_until("three lines in the log", Duration::from_secs(30), async || {
         let log = fly.run("logs", &["--app", "shop", "--no-tail"]).await.ok()?;
@@ -51,5 +54,8 @@ async fn configuration(fly: &Flyctl) -> Result<()> {
     let saved = std::fs::read_to_string(fly.folder().join("fly.toml"))?;
     assert_says(&saved, &["app = 'shop'", "internal_port = 8080", "[[http_service.checks]]"]);
     assert_says(&fly.run("config validate", &[]).await?, &["is valid"]);
+    fly.run("secrets set", &["HIDDEN=value", "--app", "shop", "--stage"]).await?;
+    let shown = fly.run("config env", &["--app", "shop"]).await?;
+    assert!(shown.contains("HIDDEN") && !shown.contains("value"), "{shown}");
     Ok(())
 }

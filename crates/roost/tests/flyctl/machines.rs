@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use roost_testbed::{App, Server, netns, testapp, wait_until};
+use roost_testbed::{App, Server, testapp, wait_until};
 use serde_json::Value;
 
 use crate::{answering_machine, assert_says, fly::Flyctl, machine, support::server};
 
-#[tokio::test(flavor = "current_thread")]
-async fn a_machines_life_in_flyctls_hands() -> Result<()> {
-    netns::enter()?;
+pub async fn a_machines_life_in_flyctls_hands() -> Result<()> {
     let server = server().await?;
     let app = App::create(&server, "web").await?;
     app.deploy(&testapp::image("one")?).await?;
@@ -22,6 +20,7 @@ async fn a_machines_life_in_flyctls_hands() -> Result<()> {
     kept_from_requests(&app, &fly, &id).await?;
     asked_from_inside(&fly, &id).await?;
     updated_in_place(&server, &app, &fly, &id).await?;
+    restarted_with_its_app(&server, &app, &fly, &id).await?;
     cloned(&app, &fly, &id).await
 }
 
@@ -31,6 +30,8 @@ async fn shown(fly: &Flyctl, id: &str) -> Result<()> {
     assert_eq!(fly.run("machine list", &["-a", "web", "--quiet"]).await?.trim(), id);
     let status = fly.run("machine status", &[id, "-a", "web"]).await?;
     assert_says(&status, &[id, "State: started", "HostStatus: ok", "passing", "launch", "256"]);
+    let places = fly.json("machine place", &["--org", "personal", "--vm-size", "shared-cpu-1x"]).await?;
+    assert_eq!(places[0]["Region"], "local", "{places}");
     let unknown = fly.refused("machine status", &["00000000000000", "-a", "web"]).await?;
     assert_says(&unknown, &["00000000000000"]);
     Ok(())
@@ -105,6 +106,14 @@ async fn updated_in_place(server: &Server, app: &App<'_>, fly: &Flyctl, id: &str
     Ok(())
 }
 
+async fn restarted_with_its_app(server: &Server, app: &App<'_>, fly: &Flyctl, id: &str) -> Result<()> {
+    let before = server.vmm_pid(id).context("a VMM")?;
+    fly.run("apps restart", &["web"]).await?;
+    assert_ne!(server.vmm_pid(id), Some(before), "another VM");
+    assert_eq!(answering_machine(app).await?, id);
+    Ok(())
+}
+
 async fn cloned(app: &App<'_>, fly: &Flyctl, id: &str) -> Result<()> {
     fly.run("machine clone", &[id, "-a", "web", "--name", "twin"]).await?;
     let machines = app.machines().await?;
@@ -120,9 +129,7 @@ async fn cloned(app: &App<'_>, fly: &Flyctl, id: &str) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "current_thread")]
-async fn machines_are_made_by_hand() -> Result<()> {
-    netns::enter()?;
+pub async fn machines_are_made_by_hand() -> Result<()> {
     let server = server().await?;
     let fly = Flyctl::new(&server)?;
     fly.run("apps create", &["web", "--org", "personal"]).await?;

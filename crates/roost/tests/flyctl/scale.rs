@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use roost_testbed::{netns, wait_until};
+use roost_testbed::wait_until;
 
 use crate::{assert_says, shop::Shop, support::server};
 
-#[tokio::test(flavor = "current_thread")]
-async fn an_app_grows_and_shrinks() -> Result<()> {
-    netns::enter()?;
+pub async fn an_app_grows_and_shrinks() -> Result<()> {
     let server = server().await?;
     let shop = Shop::open(&server).await?;
     shop.deploy("first", &[]).await?;

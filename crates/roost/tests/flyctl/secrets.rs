@@ -1,13 +1,10 @@
 //! `fly secrets`: from flyctl into the app's environment, and out again.
 
 use anyhow::Result;
-use roost_testbed::netns;
 
-use crate::{assert_says, shop::Shop, support::server};
+use crate::{assert_says, fly::Flyctl, shop::Shop, support::server};
 
-#[tokio::test(flavor = "current_thread")]
-async fn secrets_reach_the_app() -> Result<()> {
-    netns::enter()?;
+pub async fn secrets_reach_the_app() -> Result<()> {
     let server = server().await?;
     let shop = Shop::open(&server).await?;
     let (app, fly) = (&shop.app, &shop.fly);
@@ -23,12 +20,15 @@ async fn secrets_reach_the_app() -> Result<()> {
     assert!(!listed.contains("correct-horse") && !server.log().contains("correct-horse"));
 
     let staged = "STAGED=later\nOTHER=two words\n";
-    fly.run_with_input("secrets import", &["--app", "shop", "--stage"], staged).await?;
+    let typing = Flyctl::new(&server)?.typing(staged);
+    typing.run("secrets import", &["--app", "shop", "--stage"]).await?;
     assert_eq!(app.get("/env?STAGED").await?, "", "staged is not deployed");
     assert_says(&fly.run("secrets list", &["--app", "shop"]).await?, &["STAGED", "Staged"]);
     fly.run("secrets deploy", &["--app", "shop", "--dns-checks=false"]).await?;
     assert_eq!(app.get("/env?STAGED").await?, "later");
     assert_eq!(app.get("/env?OTHER").await?, "two words");
+
+    fly.run("secrets sync", &["--app", "shop"]).await?;
 
     fly.run("secrets unset", &["PASSWORD", "--app", "shop", "--dns-checks=false"]).await?;
     assert_eq!(app.get("/env?PASSWORD").await?, "");

@@ -1,13 +1,10 @@
 //! `fly tokens`: what a token may do, and that a revoked one may nothing.
 
 use anyhow::{Context, Result};
-use roost_testbed::netns;
 
 use crate::{assert_says, fly::Flyctl, support::server};
 
-#[tokio::test(flavor = "current_thread")]
-async fn tokens_open_what_they_are_for() -> Result<()> {
-    netns::enter()?;
+pub async fn tokens_open_what_they_are_for() -> Result<()> {
     let server = server().await?;
     let fly = Flyctl::new(&server)?;
     for app in ["web", "other"] {

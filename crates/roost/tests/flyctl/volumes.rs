@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use roost_testbed::{App, Server, load, netns, testapp, wait_until};
+use roost_testbed::{App, Server, load, testapp, wait_until};
 use serde_json::Value;
 
 use crate::{assert_says, fly::Flyctl, support::server};
 
-#[tokio::test(flavor = "current_thread")]
-async fn a_volumes_life_in_flyctls_hands() -> Result<()> {
-    netns::enter()?;
+pub async fn a_volumes_life_in_flyctls_hands() -> Result<()> {
     let server = server().await?;
     let fly = Flyctl::new(&server)?;
     fly.run("apps create", &["db", "--org", "personal"]).await?;
@@ -36,6 +34,10 @@ async fn a_volumes_life_in_flyctls_hands() -> Result<()> {
     assert_eq!(snapshots.as_array().map(Vec::len), Some(1), "{snapshots:#}");
     let extended = fly.json("volumes extend", &[&id, "--size", "2", "--app", "db", "--yes"]).await?;
     assert_eq!(extended["size_gb"], 2);
+    let kept = ["--snapshot-retention", "9", "--scheduled-snapshots=false", "--app", "db"];
+    fly.run("volumes update", &[&[id.as_str()], &kept[..]].concat()).await?;
+    let shown = fly.json("volumes show", &[&id, "--app", "db"]).await?;
+    assert_eq!((&shown["snapshot_retention"], &shown["auto_backup_enabled"]), (&9.into(), &false.into()));
     let fork = id_of(&fly.json("volumes fork", &[&id, "--app", "db", "--name", "copy"]).await?)?;
 
     let attached = fly.refused("volumes destroy", &[&id, "--app", "db", "--yes"]).await?;

@@ -14,6 +14,9 @@ const GUEST_CID: u32 = 3;
 /// Firecracker has no ACPI power button and no PCI; a reset by the keyboard controller ends it.
 const KERNEL_ARGS: [&str; 5] = ["console=ttyS0", "quiet", "reboot=k", "panic=-1", "pci=off"];
 
+/// Rates are per second.
+const REFILL_MS: u64 = 1000;
+
 /// Path and body of a `PUT` or `PATCH`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Request {
@@ -44,7 +47,7 @@ pub(super) fn all(spec: &VmSpec, tap: Option<&str>, configured_args: &[String]) 
     ];
     for (index, disk) in spec.disks.iter().enumerate() {
         let id = format!("disk{index}");
-        let body = json!({
+        let mut body = json!({
             "drive_id": id,
             "path_on_host": chroot::disk(index),
             "is_root_device": false,
@@ -52,6 +55,11 @@ pub(super) fn all(spec: &VmSpec, tap: Option<&str>, configured_args: &[String]) 
             // Flushes of the guest reach the disk: volumes hold databases.
             "cache_type": if disk.read_only { "Unsafe" } else { "Writeback" },
         });
+        if let Some(rate) = disk.rate {
+            let bucket = |size: u64| json!({ "size": size, "refill_time": REFILL_MS });
+            body["rate_limiter"] =
+                json!({ "bandwidth": bucket(rate.bytes_per_s), "ops": bucket(rate.operations_per_s) });
+        }
         requests.push(Request::new(format!("/drives/{id}"), body));
     }
     if let Some((nic, tap)) = spec.nic.as_ref().zip(tap) {

@@ -2,11 +2,13 @@
 
 use std::os::fd::RawFd;
 
+use serde_json::json;
+
 use super::{
     Accelerator,
     bundle::{FIRMWARE, INITRAMFS, KERNEL},
 };
-use crate::CONSOLE_BYTES;
+use crate::{CONSOLE_BYTES, DiskRate};
 
 /// Name of the virtio port that `init` opens.
 pub(crate) const GUEST_PORT: &str = "org.roost.guest";
@@ -44,6 +46,7 @@ pub(super) struct DiskArgument<'a> {
     pub fd: RawFd,
     pub read_only: bool,
     pub serial: &'a str,
+    pub rate: Option<DiskRate>,
 }
 
 pub(super) struct NicArgument {
@@ -81,7 +84,7 @@ impl Arguments<'_> {
         // Without an id of its own the port reports neither its opening nor its closing.
         option("-device", format!("virtserialport,id=guest-port,chardev=guest,name={GUEST_PORT}"));
         for (index, disk) in self.disks.iter().enumerate() {
-            let DiskArgument { fd, read_only, serial } = disk;
+            let DiskArgument { fd, read_only, serial, rate } = disk;
             let read_only = if *read_only { "on" } else { "off" };
             option("-add-fd", format!("fd={fd},set={index}"));
             option(
@@ -90,10 +93,21 @@ impl Arguments<'_> {
                     "driver=file,node-name=file{index},filename=/dev/fdset/{index},read-only={read_only},discard=unmap"
                 ),
             );
+            let mut below = format!("file{index}");
+            if let Some(rate) = rate {
+                option("-object", throttle_group(index, *rate));
+                below = format!("rate{index}");
+                option(
+                    "-blockdev",
+                    format!(
+                        "driver=throttle,node-name={below},throttle-group=rates{index},file=file{index},read-only={read_only},discard=unmap"
+                    ),
+                );
+            }
             option(
                 "-blockdev",
                 format!(
-                    "driver=raw,node-name={},file=file{index},read-only={read_only},discard=unmap",
+                    "driver=raw,node-name={},file={below},read-only={read_only},discard=unmap",
                     disk_node(serial)
                 ),
             );
@@ -117,4 +131,9 @@ impl Arguments<'_> {
         let platform = if self.cmdline_devices { "acpi=off" } else { "acpi=on,pit=off,pic=off" };
         format!("microvm,{platform},rtc=on,isa-serial=on")
     }
+}
+
+fn throttle_group(index: usize, rate: DiskRate) -> String {
+    let limits = json!({ "iops-total": rate.operations_per_s, "bps-total": rate.bytes_per_s });
+    json!({ "qom-type": "throttle-group", "id": format!("rates{index}"), "limits": limits }).to_string()
 }

@@ -117,7 +117,7 @@ fn open_disk(disk: &Disk) -> Result<File, VmmError> {
 }
 
 fn disk_argument<'a>((disk, file): (&'a Disk, &File)) -> DiskArgument<'a> {
-    DiskArgument { fd: file.as_raw_fd(), read_only: disk.read_only, serial: &disk.serial }
+    DiskArgument { fd: file.as_raw_fd(), read_only: disk.read_only, serial: &disk.serial, rate: disk.rate }
 }
 
 fn tap_of(spec: &VmSpec) -> Result<Option<RawFd>, VmmError> {

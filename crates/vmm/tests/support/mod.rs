@@ -71,7 +71,7 @@ impl Machine {
     pub fn disk(&mut self, serial: &str, bytes: u64) -> &mut Self {
         let path = self.dir.join(serial);
         fs::File::create(&path).unwrap().set_len(bytes).unwrap();
-        self.spec.disks.push(Disk { path, read_only: false, serial: serial.into() });
+        self.spec.disks.push(Disk { path, read_only: false, serial: serial.into(), rate: None });
         self
     }
 
