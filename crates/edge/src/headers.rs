@@ -90,6 +90,16 @@ pub(crate) fn to_app(headers: &mut HeaderMap, edge: &Edge, client: &Client, id: 
     append_list(headers, header::VIA, "1.1 roost");
 }
 
+/// HTTP/2 may send a cookie in pieces; HTTP/1.1 has one field for all of them (RFC 9113, section 8.2.3).
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let pieces: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if pieces.len() > 1
+        && let Ok(cookies) = HeaderValue::from_bytes(&pieces.join(&b"; "[..]))
+    {
+        headers.insert(header::COOKIE, cookies);
+    }
+}
+
 /// Makes the headers of an answer those that the client shall see. `version` is the app's.
 pub(crate) fn to_client(headers: &mut HeaderMap, id: &RequestId, version: Version) {
     let upgrade = upgrade(headers);

@@ -27,6 +27,20 @@ pub const MAX_HEADERS: usize = 128;
 /// Most bytes that are buffered of a head or a piece of a body, each way.
 pub const MAX_BUFFER: usize = 64 * 1024;
 
+/// Requests at once on one HTTP/2 connection: what RFC 9113 (section 6.5.2) gives as the least.
+pub const H2_STREAMS: u32 = 100;
+
+/// Bytes of one upload, and of all uploads of an HTTP/2 connection, that are taken before apps have read them:
+/// enough for a fast upload from far away, and all that a connection can make the edge hold.
+pub const H2_STREAM_WINDOW: u32 = 256 * 1024;
+pub const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// Most bytes of a head over HTTP/2, by its own count of them.
+pub const H2_HEAD: u32 = 64 * 1024;
+
+/// How long the client of an HTTP/2 connection may take to answer a ping.
+pub const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// How long an app may take to begin its answer; long polling waits minutes.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 

@@ -64,6 +64,10 @@ async fn serve(
     }
     let mut journey = Journey::new(edge, app, client.public_port, headers::steering(&head.headers));
     headers::to_app(&mut head.headers, edge, client, id);
+    if head.version == Version::HTTP_2 {
+        headers::join_cookies(&mut head.headers);
+        head.version = Version::HTTP_11;
+    }
     let mut outgoing = Outgoing::new(head, body);
     let mut resends = 0;
     loop {

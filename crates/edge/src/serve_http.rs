@@ -1,9 +1,14 @@
-//! Where HTTP begins: a client's connection, plain or encrypted, and the requests on it one after another.
+//! Where HTTP begins: a client's connection, plain or encrypted, and the requests on it, one after another
+//! over HTTP/1.1, many at once over HTTP/2.
 
 use std::{convert::Infallible, io, pin::pin, sync::Arc};
 
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -15,14 +20,15 @@ use crate::{
 };
 
 /// The versions of HTTP that are spoken over TLS, the best first, as ALPN names them.
-pub(crate) const ALPN: &[&[u8]] = &[b"http/1.1"];
+pub(crate) const ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
 
-/// Serves requests until the client has no more of them, or the edge stops.
+/// Serves requests until the client has no more of them, or the edge stops: then those in flight end, and
+/// the client is told to ask elsewhere.
 pub(crate) async fn serve_http(
     edge: Arc<Edge>,
     io: ClientIo,
     client: Client,
-    _version: HttpVersion,
+    version: HttpVersion,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let client = Arc::new(client);
@@ -31,13 +37,23 @@ pub(crate) async fn serve_http(
         let (edge, client) = (edge.clone(), client.clone());
         async move { Ok::<_, Infallible>(request::handle(&edge, &client, request).await) }
     });
-    let mut connection = pin!(http1().serve_connection(TokioIo::new(io), service).with_upgrades());
-    let served = match shutdown.run_until_cancelled(connection.as_mut()).await {
-        Some(served) => served,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            timeout(grace, connection).await.unwrap_or(Ok(()))
-        }
+    // The same for both, whose connections have no type in common.
+    macro_rules! until_done {
+        ($connection:expr) => {{
+            let mut connection = $connection;
+            match shutdown.run_until_cancelled(connection.as_mut()).await {
+                Some(served) => served,
+                None => {
+                    connection.as_mut().graceful_shutdown();
+                    timeout(grace, connection).await.unwrap_or(Ok(()))
+                }
+            }
+        }};
+    }
+    let io = TokioIo::new(io);
+    let served = match version {
+        HttpVersion::Http1 => until_done!(pin!(http1().serve_connection(io, service).with_upgrades())),
+        HttpVersion::Http2 => until_done!(Box::pin(http2().serve_connection(io, service))),
     };
     served.map_err(io::Error::other)
 }
@@ -48,5 +64,18 @@ fn http1() -> http1::Builder {
         .header_read_timeout(limits::HEAD_TIMEOUT)
         .max_headers(limits::MAX_HEADERS)
         .max_buf_size(limits::MAX_BUFFER);
+    http
+}
+
+fn http2() -> http2::Builder<TokioExecutor> {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
+        .max_concurrent_streams(limits::H2_STREAMS)
+        .initial_stream_window_size(limits::H2_STREAM_WINDOW)
+        .initial_connection_window_size(limits::H2_CONNECTION_WINDOW)
+        .max_send_buf_size(limits::MAX_BUFFER)
+        .max_header_list_size(limits::H2_HEAD)
+        .keep_alive_interval(limits::HEAD_TIMEOUT)
+        .keep_alive_timeout(limits::H2_PING_TIMEOUT);
     http
 }
