@@ -75,6 +75,7 @@ fn inside() -> Routes {
     let exec = call("Machines_exec", "Run a command in a machine").or_fails(&[408]);
     let stream = call("Machines_exec_stream", "A session in a machine, after an upgrade");
     let reclaim = call("Machines_reclaim_memory", "Take memory back from a machine: refused").refused();
+    let memory = call("Machines_get_memory", "How large a machine's memory is, and how much is left");
     let set_limit = call("Machines_set_memory_limit", "Bound a machine's memory: refused").refused();
     Routes::new()
         .at(&format!("{ONE}/exec"), post(exec, exec::exec))
@@ -85,11 +86,7 @@ fn inside() -> Routes {
         )
         .at(
             &format!("{ONE}/memory"),
-            get(
-                call("Machines_get_memory", "How large a machine's memory is, and how much is left"),
-                memory::show,
-            )
-            .put(set_limit, memory::set_limit),
+            get(memory.or_fails(&[412]), memory::show).put(set_limit, memory::set_limit),
         )
         .at(&format!("{ONE}/memory/reclaim"), post(reclaim, memory::reclaim))
 }

@@ -31,11 +31,12 @@ pub fn routes() -> Routes {
     let authenticate = call("Tokens_authenticate", "Whose the tokens of a header are, and what bounds them");
     let authorize = call("Tokens_authorize", "Whether the tokens of a header allow something");
     let kms = call("Tokens_request_Kms", "A token for a key service: refused");
+    let list = call("Tokens_list", "The tokens of an app, of an organization, or the caller's own");
     let deploy_token = call("App_create_deploy_token", "Make a token that may deploy an app");
     Routes::new()
         .at(
             "/v1/tokens",
-            get(call("Tokens_list", "The tokens of an app, of an organization, or the caller's own"), list)
+            get(list.or_fails(&[404]), self::list)
                 .post(call("Tokens_create", "Make a token").answers(201).or_fails(&[404]), create),
         )
         .at(
