@@ -8,7 +8,10 @@ use std::{fs, path::Path};
 use nix::mount::{MsFlags, mount};
 
 pub use self::modules::Modules;
-use crate::{Context, Result, channel::Channel};
+use crate::{
+    Context, Result,
+    channel::{self, Channel},
+};
 
 /// Prepares the initramfs as a place to work in and opens the channel. The modules that are left are for
 /// what comes later: the host prepares its first words while they are loaded.
@@ -19,12 +22,15 @@ pub fn boot() -> Result<(Channel, Modules)> {
     keep_alive();
     mount_kernel("cgroup2", "/sys/fs/cgroup")?;
     let mut modules = Modules::listed();
+    let mut has_driver = modules.is_done();
     loop {
-        if let Some(channel) = Channel::open_if_there()? {
+        if has_driver && let Some(channel) = Channel::open_if_there()? {
             return Ok((channel, modules));
         }
-        if !modules.load_next()? {
-            return Ok((Channel::open()?, modules));
+        match modules.load_next()? {
+            Some(name) => has_driver |= channel::is_driver(&name),
+            // Built into the kernel, or late.
+            None => return Ok((Channel::open()?, modules)),
         }
     }
 }

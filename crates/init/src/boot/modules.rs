@@ -20,21 +20,21 @@ impl Modules {
         Modules { names: list.lines().map(str::to_owned).collect() }
     }
 
-    /// Loads the next one and gives its file's memory back; whether there was one.
-    pub fn load_next(&mut self) -> Result<bool> {
-        let Some(name) = self.names.pop_front() else { return Ok(false) };
+    /// Loads the next one and gives its file's memory back; its name, if there was one.
+    pub fn load_next(&mut self) -> Result<Option<String>> {
+        let Some(name) = self.names.pop_front() else { return Ok(None) };
         // A machine has one of two channels to its host.
         if name.contains("vsock") && !channel::has_vsock_device() {
-            return Ok(true);
+            return Ok(Some(name));
         }
         let path = format!("/modules/{name}.ko");
         load(&path)?;
         let _memory_only = fs::remove_file(&path);
-        Ok(true)
+        Ok(Some(name))
     }
 
     pub fn load_rest(&mut self) -> Result<()> {
-        while self.load_next()? {}
+        while self.load_next()?.is_some() {}
         Ok(())
     }
 

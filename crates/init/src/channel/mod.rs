@@ -23,6 +23,11 @@ use crate::{Error, Result};
 const PROBE_TIME: Duration = Duration::from_secs(5);
 const PROBE_PAUSE: Duration = Duration::from_millis(5);
 
+/// Whether this kernel module may bring a channel.
+pub fn is_driver(module: &str) -> bool {
+    module == "virtio_console" || module.contains("vsock")
+}
+
 #[derive(Debug)]
 pub enum Channel {
     Port(Port),

@@ -17,9 +17,12 @@ pub struct Cgroup {
 impl Cgroup {
     /// Makes the group `name` below the root.
     pub fn create(name: &str) -> Result<Cgroup> {
-        for controller in CONTROLLERS {
-            // A kernel without it has no such account; nothing here depends on it.
-            let _missing = fs::write(format!("{ROOT}/cgroup.subtree_control"), controller);
+        let enabled = format!("{ROOT}/cgroup.subtree_control");
+        if fs::write(&enabled, CONTROLLERS.join(" ")).is_err() {
+            for controller in CONTROLLERS {
+                // A kernel without it has no such account; nothing here depends on it.
+                let _missing = fs::write(&enabled, controller);
+            }
         }
         let path = PathBuf::from(ROOT).join(name);
         fs::create_dir_all(&path).context(|| format!("make the cgroup {name}"))?;

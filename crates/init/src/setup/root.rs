@@ -17,8 +17,10 @@ pub const IMAGE: &str = "/image";
 pub const SCRATCH: &str = "/scratch";
 
 pub fn mount_root() -> Result<Rooted> {
-    mount_disk(&disks::find(serial::IMAGE)?, IMAGE, "erofs", MsFlags::MS_RDONLY)?;
-    mount_disk(&disks::find(serial::SCRATCH)?, SCRATCH, "ext4", MsFlags::MS_NOATIME)?;
+    mount_disk(&disks::find(serial::IMAGE)?, IMAGE, "erofs", MsFlags::MS_RDONLY, None)?;
+    let scratch = disks::find(serial::SCRATCH)?;
+    // Inode tables are filled when they are needed, not by a thread that starts now.
+    mount_disk(&scratch, SCRATCH, "ext4", MsFlags::MS_NOATIME, Some("noinit_itable"))?;
     let (upper, work) = (format!("{SCRATCH}/upper"), format!("{SCRATCH}/work"));
     for dir in [&upper, &work, ROOT] {
         fs::create_dir_all(dir).context(|| format!("make {dir}"))?;
@@ -29,8 +31,8 @@ pub fn mount_root() -> Result<Rooted> {
     Rooted::open(Path::new(ROOT))
 }
 
-fn mount_disk(device: &PathBuf, at: &str, kind: &str, flags: MsFlags) -> Result<()> {
+fn mount_disk(device: &PathBuf, at: &str, kind: &str, flags: MsFlags, options: Option<&str>) -> Result<()> {
     fs::create_dir_all(at).context(|| format!("make {at}"))?;
-    mount(Some(device), at, Some(kind), flags, None::<&str>)
+    mount(Some(device), at, Some(kind), flags, options)
         .context(|| format!("mount {} as {kind}", device.display()))
 }

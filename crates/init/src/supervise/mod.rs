@@ -37,6 +37,9 @@ use crate::{
     session::Session,
 };
 
+/// Taken from the channel at a time.
+const READ_BYTES: usize = 16 << 10;
+
 /// How far the machine has come.
 enum Stage {
     Unconfigured,
@@ -56,6 +59,8 @@ pub struct Supervisor {
     last_word_said: bool,
     acknowledged: bool,
     execs: Execs,
+    /// Between the channel and the session.
+    buffer: Vec<u8>,
 }
 
 impl Supervisor {
@@ -69,6 +74,7 @@ impl Supervisor {
             last_word_said: false,
             acknowledged: false,
             execs: Execs::default(),
+            buffer: vec![0; READ_BYTES],
         }
     }
 
@@ -133,13 +139,12 @@ impl Supervisor {
 
     /// Takes what the host says, as long as there is room for answers.
     fn listen(&mut self) {
-        let mut buffer = vec![0; 64 << 10];
         while self.session.may_receive() {
-            let count = self.channel.read(&mut buffer);
+            let count = self.channel.read(&mut self.buffer);
             if count == 0 {
                 return;
             }
-            for received in self.session.receive(&buffer[..count]) {
+            for received in self.session.receive(&self.buffer[..count]) {
                 self.obey(received);
             }
         }
