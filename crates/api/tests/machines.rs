@@ -98,7 +98,7 @@ async fn a_lease_taken_along_with_a_machine_names_its_holder() {
     let made: Value = platform.post("/v1/apps/web/machines", body).await;
     let path = format!("/v1/apps/web/machines/{}", made["id"].as_str().unwrap());
     let lease: Value = platform.get(&format!("{path}/lease")).await;
-    assert_eq!(lease["data"]["owner"], json!("admin@roost.localhost"));
+    assert_eq!(lease["data"]["owner"], json!("admin"));
     let (status, _) = platform.refused(Method::POST, &format!("{path}/stop"), json!({})).await;
     assert_eq!(status, 409);
 }
