@@ -39,6 +39,23 @@ async fn a_limit_is_of_one_action_on_one_machine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_few_too_many_wait_for_their_turn() {
+    let rate = Rate { per_second: 20.0, burst: 1 };
+    let platform = Platform::start_limited(RateLimits { changes: rate, ..RateLimits::default() }).await;
+    platform.create_app("web").await;
+    let path = machine(&platform, "web").await;
+    let start = std::time::Instant::now();
+    for _ in 0..11 {
+        assert_eq!(call(&platform, Method::POST, &format!("{path}/cordon")).await.status(), 200);
+    }
+    assert!(
+        start.elapsed().as_secs_f64() >= 0.45,
+        "ten of them wait for a twentieth of a second: {:?}",
+        start.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn deletions_of_apps_count_together() {
     let limits = RateLimits { app_deletions: SLOW, ..RateLimits::default() };
     let platform = Platform::start_limited(limits).await;

@@ -3,7 +3,7 @@
 //! Every call under `/v1` shows a token: as `Bearer`, as `FlyV1`, or as the password of `Basic`. A call
 //! through a machine's own socket shows none, and may show one for more.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -34,10 +34,12 @@ pub async fn authenticate(
 ) -> Result<Response> {
     let machine = request.extensions().get::<MachineIdentity>().cloned();
     let caller = identify(&api, request.headers(), machine)?;
-    if let Some(route) = &route
-        && let Err(limited) = api.limiter.admit(&caller, route.as_str(), &request)
-    {
-        return Ok(limited.into_response());
+    if let Some(route) = &route {
+        match api.limiter.admit(&caller, route.as_str(), &request) {
+            Ok(Duration::ZERO) => {}
+            Ok(wait) => tokio::time::sleep(wait).await,
+            Err(limited) => return Ok(limited.into_response()),
+        }
     }
     let admitted = match route {
         Some(route) => authorize(&api, &caller, route.as_str(), &mut request).await,

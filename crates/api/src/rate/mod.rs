@@ -2,7 +2,8 @@
 //!
 //! Responsible for: the limits, and the buckets that count. Not responsible for: what runs at a time, which queues bound.
 //! A bucket belongs to a caller, an action and what it is done to, so that one machine's restart takes
-//! nothing from another's, and one person's script nothing from a colleague.
+//! nothing from another's, and one person's script nothing from a colleague. A call over the limit waits for its turn for a
+//! while, and is refused when that would take too long.
 
 mod buckets;
 mod limits;
@@ -48,11 +49,11 @@ impl RateLimiter {
         Self { limits, buckets: Mutex::default() }
     }
 
-    /// Counts the call; the answer to give instead when there were too many. `route` is the path with names in
-    /// braces.
-    pub fn admit(&self, caller: &Caller, route: &str, request: &Request) -> Result<(), TooMany> {
+    /// Counts the call, and says how long it has to wait for its turn; the answer to give instead when there were
+    /// too many. `route` is the path with names in braces.
+    pub fn admit(&self, caller: &Caller, route: &str, request: &Request) -> Result<Duration, TooMany> {
         if !self.limits.enabled {
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
         let (method, path) = (request.method(), request.uri().path());
         let own = caller.machine().filter(|_| caller.tokens().next().is_none());
@@ -64,9 +65,9 @@ impl RateLimiter {
                     (format!("{} {method} {route} {}", token.id, subject(route, path)), rate)
                 }
                 Some((rate, Counted::Together)) => (format!("{} {method} {route}", token.id), rate),
-                None => return Ok(()),
+                None => return Ok(Duration::ZERO),
             },
-            (None, None) => return Ok(()),
+            (None, None) => return Ok(Duration::ZERO),
         };
         let taken =
             self.buckets.lock().unwrap_or_else(PoisonError::into_inner).take(key, rate, Instant::now());
