@@ -85,8 +85,6 @@ pub enum OpenError {
     AdminToken(#[from] AdminTokenError),
     #[error("cannot open the registry's folder")]
     Registry(#[source] io::Error),
-    #[error("cannot make the folder of the keys")]
-    Keys(#[source] io::Error),
     #[error(transparent)]
     Directory(#[from] DirectoryError),
     #[error(transparent)]
@@ -106,8 +104,7 @@ impl Api {
         parts: ApiParts,
         shutdown: CancellationToken,
     ) -> Result<Arc<Self>, OpenError> {
-        auth::make_private_folder(&config.keys).map_err(OpenError::Keys)?;
-        let master_key = MasterKey::open_or_create(&config.keys.join("master"))?;
+        let master_key = MasterKey::open_in(&config.keys)?;
         let blobs = BlobStore::open(&config.registry_blobs).map_err(OpenError::Registry)?;
         let store = Store::new(parts.directory);
         let administrator = config.first_administrator();

@@ -53,7 +53,7 @@ pub async fn create(
     check_network_name(&network)?;
     check_role(&body.app_role_id)?;
     if body.enable_subdomains {
-        return Err(unsupported("enable_subdomains: an app has one name here; leave the key out"));
+        return Err(ApiError::unsupported("enable_subdomains: an app has one name here; leave the key out"));
     }
     let record = api.store.create_app(&name, &org.slug, &network, &body.app_role_id).await?;
     tracing::info!(app = %name, "app created");
@@ -202,17 +202,13 @@ fn check_role(role: &str) -> Result<()> {
     match role {
         "" | POSTGRES => Ok(()),
         // Clients make a builder app unasked; what they build with instead is said here.
-        REMOTE_BUILDER => Err(unsupported(
+        REMOTE_BUILDER => Err(ApiError::unsupported(
             "app_role_id: this server runs no remote builders; build with --local-only, or with a buildkitd that --buildkit-addr or BUILDKIT_ADDR names",
         )),
         _ => Err(ApiError::invalid(format!(
             "app_role_id: unknown role \"{role}\"; leave it empty, or \"{POSTGRES}\""
         ))),
     }
-}
-
-fn unsupported(message: &str) -> ApiError {
-    ApiError::new(ErrorCode::Unsupported, message)
 }
 
 /// The id under which clients know the app; it stays when the name is given to another.

@@ -38,7 +38,7 @@ pub async fn create(api: &Arc<Api>, caller: &Caller, app: &AppName, draft: Draft
     api.store.check_no_deploy(app).await?;
     let image = images::resolve_for(api, caller, &draft.image).await?.image;
     for _ in 0..MAX_TRIES {
-        let Stored { record: app, revision } = api.store.app(app).await?;
+        let Stored { record: app, revision, .. } = api.store.app(app).await?;
         if app.deleting {
             let message = format!("app \"{}\" is being deleted", app.name);
             return Err(ApiError::new(ErrorCode::WrongState, message));
@@ -101,7 +101,7 @@ pub async fn report(
             let message = format!("release v{version} of app \"{name}\" has ended already");
             return Err(ApiError::new(ErrorCode::WrongState, message));
         }
-        let Stored { record: mut app, revision } = store.app(name).await?;
+        let Stored { record: mut app, revision, .. } = store.app(name).await?;
         let rollout_key = key::client_rollout(name, version);
         let rollout = ClientRollout { status, updated_at: Timestamp::now(), error: error.clone() };
         let mut txn = Txn::always([put(&rollout_key, &rollout)])

@@ -146,28 +146,11 @@ fn taken(message: String) -> ApiError {
 impl Store {
     /// Other apps may have the ports of this one.
     pub async fn give_ports_back(&self, app: &AppName) -> Result<()> {
-        for (kv_key, record) in self.ports().await? {
-            if record.app.as_ref() == Some(app) {
-                self.txn(Txn::always([Op::delete(kv_key)])).await?;
+        for stored in self.list::<PortRecord>(key::PORTS).await? {
+            if stored.record.app.as_ref() == Some(app) {
+                self.txn(Txn::always([Op::delete(stored.key)])).await?;
             }
         }
         Ok(())
-    }
-
-    async fn ports(&self) -> Result<Vec<(String, PortRecord)>> {
-        use roost_directory::Range;
-        use roost_records::Record as _;
-        let mut ports = Vec::new();
-        let mut range = Range::prefix(key::PORTS);
-        loop {
-            let page = self.directory.range(range.clone()).await?;
-            for kv in &page.kvs {
-                ports.push((kv.key.clone(), PortRecord::decode(kv)?));
-            }
-            match page.kvs.last() {
-                Some(last) if page.more => range = range.after(last.key.clone()),
-                _ => return Ok(ports),
-            }
-        }
     }
 }

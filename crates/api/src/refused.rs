@@ -28,7 +28,7 @@ pub fn routes() -> Routes {
 }
 
 async fn postgres() -> ApiError {
-    unsupported(
+    ApiError::unsupported(
         "this server runs no managed Postgres; run one as an app of your own, with a volume, and set DATABASE_URL as a secret",
     )
 }
@@ -39,15 +39,11 @@ async fn policies(AppPath(_): AppPath) -> Json<Vec<Value>> {
 }
 
 async fn set_policy(AppPath(_): AppPath) -> ApiError {
-    unsupported(
+    ApiError::unsupported(
         "network policies are not enforced here, so none is taken; put apps that must not reach each other into networks of their own (`network` when the app is created)",
     )
 }
 
 async fn no_policy(AppPath(app): AppPath) -> ApiError {
     ApiError::new(ErrorCode::NotFound, format!("app \"{}\" has no network policies", app.name))
-}
-
-fn unsupported(message: &str) -> ApiError {
-    ApiError::new(ErrorCode::Unsupported, message)
 }

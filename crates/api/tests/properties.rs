@@ -23,7 +23,6 @@ const STREAMS: [&str; 4] = ["Deploys_watch", "Releases_watch", "Logs_follow", "M
 const DESTRUCTIVE: [&str; 3] = ["CurrentToken_revoke", "Apps_delete", "Orgs_delete"];
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "script/properties runs it"]
 async fn no_answer_is_outside_the_document() {
     let variable =
         |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("run script/properties: {name}"));

@@ -78,10 +78,7 @@ impl From<ChallengeRecord> for Challenge {
 impl Names {
     /// The entry for a host name in lower case: its own, or that of the wildcard above it.
     pub fn get(&self, hostname: &str) -> Option<&Arc<NameEntry>> {
-        self.entries.get(hostname).or_else(|| {
-            let (_, above) = hostname.split_once('.')?;
-            self.entries.get(&format!("*.{above}"))
-        })
+        self.entries.get(hostname).or_else(|| self.entries.get(&roost_routing::wildcard_above(hostname)?))
     }
 
     pub fn all(&self) -> impl Iterator<Item = &Arc<NameEntry>> {

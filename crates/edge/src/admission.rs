@@ -1,7 +1,7 @@
 //! Whether an app takes anything from a client's address: its services' lists of networks.
 
-use roost_model::{AppName, service::Protocol};
-use roost_routing::{Over, find_port, find_service};
+use roost_model::AppName;
+use roost_routing::{Over, Route};
 
 use crate::{
     client::Client,
@@ -14,14 +14,11 @@ use crate::{
 pub(crate) fn check(edge: &Edge, over: Over, app: &AppName, client: &Client) -> Result<(), Failure> {
     let snapshot = edge.catalog.load();
     let Some(app) = snapshot.app(app) else { return Ok(()) };
+    let refuses = |route: &Route| !route.sources.admits(client.peer.ip());
     let refused = app.routes.targets.iter().any(|target| {
-        let port = |protocol| find_port(&target.routes, protocol, client.public_port).map(|(route, _)| route);
-        let route = match over {
-            Over::Http => find_service(&target.routes, client.public_port),
-            Over::Tcp => port(Protocol::Tcp),
-            Over::Udp => port(Protocol::Udp),
-        };
-        route.is_some_and(|route| !target.routes[route].sources.admits(client.peer.ip()))
+        // Most apps have no lists at all: which service it is matters to the others only.
+        target.routes.iter().any(refuses)
+            && over.service(&target.routes, client.public_port).is_some_and(|at| refuses(&target.routes[at]))
     });
     match refused {
         false => Ok(()),

@@ -1,7 +1,8 @@
 //! What the edge is told at start.
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -15,6 +16,9 @@ use tokio::net::TcpListener;
 
 use crate::arrivals::ClientLimits;
 
+/// `EAFNOSUPPORT` of Linux.
+const NO_SUCH_FAMILY: i32 = 97;
+
 /// What the edge works with.
 pub struct EdgeParts {
     /// Must be followed by somebody.
@@ -24,6 +28,9 @@ pub struct EdgeParts {
     /// Opens the keys of certificates.
     pub keys: Option<Arc<MasterKey>>,
 }
+
+/// Open client connections, unless the configuration says otherwise: two descriptors each.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 8192;
 
 /// Settings of one node's edge.
 #[derive(Debug, Clone)]
@@ -60,7 +67,7 @@ impl EdgeConfig {
             region,
             idle_after: Duration::from_secs(10),
             patience: Duration::from_secs(60),
-            max_connections: 8192,
+            max_connections: DEFAULT_MAX_CONNECTIONS,
             client_limits: ClientLimits::default(),
             proxies: Vec::new(),
             services_address: Ipv6Addr::UNSPECIFIED.into(),
@@ -68,9 +75,7 @@ impl EdgeConfig {
             shutdown_grace: Duration::from_secs(10),
         }
     }
-}
 
-impl EdgeConfig {
     pub(crate) fn is_trusted_proxy(&self, peer: IpAddr) -> bool {
         self.proxies.iter().any(|proxies| proxies.contains(&peer))
     }
@@ -83,6 +88,18 @@ pub struct Listener {
     /// The public port of fly.toml that it stands for; 80 even where root is missing to bind it.
     pub public_port: u16,
     pub kind: ListenerKind,
+}
+
+impl Listener {
+    /// A socket for one; `[::]` takes IPv4 as well, and is all of IPv4 on a box without IPv6.
+    pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+        match TcpListener::bind(address).await {
+            Err(error) if error.raw_os_error() == Some(NO_SUCH_FAMILY) && address.ip().is_unspecified() => {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+            }
+            bound => bound,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

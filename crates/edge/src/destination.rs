@@ -1,6 +1,7 @@
-//! Which app a host name means: one of its own, or the one below the base domain.
+//! Which app a host name means: one of its own, or the one below the base domain; and what the app has on a port.
 
-use roost_model::AppName;
+use roost_model::{AppName, service::Protocol};
+use roost_routing::{PublicPort, find_port};
 
 use crate::context::Edge;
 
@@ -20,4 +21,14 @@ pub(crate) fn app_of_name(edge: &Edge, name: &str) -> Option<AppName> {
 
 fn named(edge: &Edge, name: &str) -> Option<AppName> {
     edge.catalog.load().name(name)?.app.clone()
+}
+
+/// The app's public port, as any of its machines has it.
+pub(crate) fn port_of(edge: &Edge, app: &AppName, public_port: u16) -> Option<PublicPort> {
+    let snapshot = edge.catalog.load();
+    let targets = &snapshot.app(app)?.routes.targets;
+    targets.iter().find_map(|target| {
+        let (route, port) = find_port(&target.routes, Protocol::Tcp, public_port)?;
+        Some(target.routes[route].ports[port].clone())
+    })
 }

@@ -2,12 +2,8 @@
 
 use std::{io, sync::Arc};
 
-use roost_model::{
-    AppName,
-    service::{Handler, Protocol},
-};
-use roost_routing::{PublicPort, find_port};
-use tokio::net::TcpStream;
+use roost_model::{AppName, service::Handler};
+use tokio::{net::TcpStream, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -17,6 +13,7 @@ use crate::{
     context::Edge,
     destination,
     handshake::handshake,
+    limits::FIRST_BYTE_TIMEOUT,
     postgres,
     serve_http::serve_http,
     stream::carry,
@@ -38,7 +35,7 @@ pub(crate) async fn serve(
         ListenerKind::Https => secure(edge, stream, client, shutdown).await,
         ListenerKind::Shared => {
             let mut first = [0];
-            stream.peek(&mut first).await?;
+            timeout(FIRST_BYTE_TIMEOUT, stream.peek(&mut first)).await??;
             match first[0] {
                 HANDSHAKE => secure(edge, stream, client, shutdown).await,
                 _ => plain_http(edge, stream, client, shutdown).await,
@@ -69,7 +66,7 @@ async fn own_port(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     // Closed just now: the listener will be, too.
-    let Some(port) = port_of(&edge, &app, client.public_port) else { return Ok(()) };
+    let Some(port) = destination::port_of(&edge, &app, client.public_port) else { return Ok(()) };
     if port.handlers.contains(&Handler::PgTls) {
         postgres::begin_tls(&mut stream).await?;
         return secure(edge, stream, client, shutdown).await;
@@ -96,20 +93,10 @@ async fn secure(
     client.tls = Some(facts);
     let io = ClientIo::Tls(stream);
     if let Some(app) = client.app.clone().or(named)
-        && let Some(port) = port_of(&edge, &app, client.public_port)
+        && let Some(port) = destination::port_of(&edge, &app, client.public_port)
         && !port.handlers.contains(&Handler::Http)
     {
         return carry(&edge, io, &client, app, &port).await;
     }
     serve_http(edge, io, client, version, shutdown).await
-}
-
-/// The app's public port, as any of its machines has it.
-fn port_of(edge: &Edge, app: &AppName, public_port: u16) -> Option<PublicPort> {
-    let snapshot = edge.catalog.load();
-    let targets = &snapshot.app(app)?.routes.targets;
-    targets.iter().find_map(|target| {
-        let (route, port) = find_port(&target.routes, Protocol::Tcp, public_port)?;
-        Some(target.routes[route].ports[port].clone())
-    })
 }

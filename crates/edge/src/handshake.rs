@@ -4,12 +4,9 @@
 //! Everything comes from memory: the certificates and the apps of this moment's snapshots. A client that asks
 //! for no name, or for one that nobody has here, is told so by the alert that means it.
 
-use std::{
-    io::{self, ErrorKind},
-    sync::Arc,
-};
+use std::io::{self, ErrorKind};
 
-use rustls::{ServerConfig, server::Acceptor};
+use rustls::server::Acceptor;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tracing::{debug, info};
@@ -41,7 +38,7 @@ async fn agree(edge: &Edge, stream: TcpStream, client: &Client) -> io::Result<Bo
     let protocols: Vec<Vec<u8>> = hello.alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
     let wanted = Wanted { name: name.as_deref(), protocols: &protocols };
     match edge.tls.config_for(edge, client, &wanted) {
-        Ok(config) => accept_with(start, config).await,
+        Ok(config) => Ok(Box::new(start.into_stream(config).await?)),
         Err(why) => {
             info!(peer = %client.peer, name = name.as_deref().unwrap_or(""), %why, "TLS handshake refused");
             start.io.write_all(&alert(why)).await?;
@@ -49,13 +46,6 @@ async fn agree(edge: &Edge, stream: TcpStream, client: &Client) -> io::Result<Bo
             Err(io::Error::new(ErrorKind::NotFound, why))
         }
     }
-}
-
-async fn accept_with(
-    start: tokio_rustls::StartHandshake<TcpStream>,
-    config: Arc<ServerConfig>,
-) -> io::Result<Box<TlsStream<TcpStream>>> {
-    Ok(Box::new(start.into_stream(config).await?))
 }
 
 /// A fatal alert as a record of its own (RFC 8446, sections 5.1 and 6): nothing is encrypted yet.

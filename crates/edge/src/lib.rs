@@ -58,7 +58,7 @@ mod loads;
 mod sleeper;
 
 pub use arrivals::ClientLimits;
-pub use config::{EdgeConfig, EdgeParts, Listener, ListenerKind};
+pub use config::{DEFAULT_MAX_CONNECTIONS, EdgeConfig, EdgeParts, Listener, ListenerKind};
 pub use failure::{Code, ERROR_HEADER, Failure};
 pub use loads::serve_loads;
 pub use serve::{EdgeError, serve};

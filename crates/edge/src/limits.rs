@@ -5,6 +5,9 @@ use std::time::Duration;
 /// For a TLS handshake: two round trips, with a client far away on a bad network.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// For the first byte on a port that both HTTP and TLS share: a client that has nothing to say leaves.
+pub const FIRST_BYTE_TIMEOUT: Duration = HANDSHAKE_TIMEOUT;
+
 /// For the header that a trusted proxy sends first, which is in its first packet.
 pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 

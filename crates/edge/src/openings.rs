@@ -11,7 +11,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -19,11 +19,7 @@ use std::{
 use roost_catalog::{PortHolder, Snapshot};
 use roost_model::service::Protocol;
 use roost_routing::find_port;
-use tokio::{
-    net::{TcpListener, UdpSocket},
-    sync::Semaphore,
-    time::timeout,
-};
+use tokio::{net::UdpSocket, sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
@@ -55,6 +51,7 @@ pub(crate) async fn follow(edge: Arc<Edge>, room: Arc<Semaphore>, shutdown: Canc
     while !shutdown.is_cancelled() {
         let wanted = wanted(&edge.catalog.snapshot());
         open.retain(|port, opening| wanted.get(port) == Some(&opening.holder));
+        refused.retain(|port| wanted.contains_key(port));
         for (port, holder) in wanted {
             if open.contains_key(&port) {
                 continue;
@@ -102,7 +99,7 @@ async fn begin(
     let address = SocketAddr::new(edge.config.services_address, port);
     match (protocol, holder) {
         (Protocol::Tcp, holder) => {
-            let socket = bind(address).await?;
+            let socket = Listener::bind(address).await?;
             let kind = match holder {
                 PortHolder::Shared => ListenerKind::Shared,
                 PortHolder::App(app) => ListenerKind::Of(app.clone()),
@@ -117,15 +114,4 @@ async fn begin(
         (Protocol::Udp, PortHolder::Shared) => {}
     }
     Ok(())
-}
-
-/// `[::]` takes IPv4 as well; a box without IPv6 listens on IPv4 alone.
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    match TcpListener::bind(address).await {
-        Err(error) if address.ip().is_unspecified() && error.kind() == io::ErrorKind::Unsupported => {
-            let any = IpAddr::from(std::net::Ipv4Addr::UNSPECIFIED);
-            TcpListener::bind(SocketAddr::new(any, address.port())).await
-        }
-        bound => bound,
-    }
 }

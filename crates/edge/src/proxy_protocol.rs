@@ -9,7 +9,6 @@ use std::{
 };
 
 use roost_model::service::ProxyProtocol;
-
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     time::timeout,

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use roost_model::AppName;
 use roost_records::ChallengeKind;
 
-use crate::{client::Client, context::Edge};
+use crate::{client::Client, context::Edge, destination};
 
 const CHALLENGE_PATH: &str = "/.well-known/acme-challenge/";
 
@@ -34,7 +34,7 @@ pub(crate) fn to_https(
     head: &Parts,
 ) -> Option<Response<Full<Bytes>>> {
     let https_port = edge.https_port?;
-    if client.tls.is_some() || !forces_https(edge, app, client.public_port) {
+    if client.tls.is_some() || !destination::port_of(edge, app, client.public_port)?.force_https {
         return None;
     }
     let host = roost_routing::bare_host(head.headers.get(header::HOST)?.to_str().ok()?);
@@ -53,17 +53,4 @@ pub(crate) fn to_https(
     };
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_str(&place).ok()?);
     Some(response)
-}
-
-fn forces_https(edge: &Edge, app: &AppName, public_port: u16) -> bool {
-    let snapshot = edge.catalog.load();
-    let Some(app) = snapshot.app(app) else { return false };
-    app.routes.targets.first().is_some_and(|target| {
-        let route = roost_routing::find_service(&target.routes, public_port);
-        let ports = route.map(|route| &target.routes[route].ports);
-        ports
-            .into_iter()
-            .flatten()
-            .any(|port| port.force_https && (port.first..=port.last).contains(&public_port))
-    })
 }

@@ -23,16 +23,17 @@ pub trait Record: Serialize + DeserializeOwned {
     }
 }
 
-/// A record with the revision it was read at, for a write that must not undo another's.
+/// A record with its key, and the revision it was read at, for a write that must not undo another's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored<T> {
+    pub key: String,
     pub record: T,
     pub revision: Revision,
 }
 
 impl<T: Record> Stored<T> {
     pub fn decode(kv: &KeyValue) -> Result<Self, Corrupt> {
-        Ok(Self { record: T::decode(kv)?, revision: kv.mod_revision })
+        Ok(Self { key: kv.key.clone(), record: T::decode(kv)?, revision: kv.mod_revision })
     }
 }
 

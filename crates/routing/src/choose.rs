@@ -10,7 +10,7 @@ use std::{cmp::Ordering, sync::Arc, time::Duration};
 use rand::Rng;
 use roost_model::{MachineId, MachineState, Region, service::Protocol};
 
-use crate::{App, Health, LoadClass, Target, Vantage, find_port, find_service};
+use crate::{App, Health, LoadClass, Route, Target, Vantage, find_port, find_service};
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +32,18 @@ pub enum Over {
     Tcp,
     /// Datagrams of one client.
     Udp,
+}
+
+impl Over {
+    /// Index of the service that this arrives at.
+    pub fn service(self, routes: &[Route], public_port: u16) -> Option<usize> {
+        let exactly = |protocol| find_port(routes, protocol, public_port).map(|(route, _)| route);
+        match self {
+            Self::Http => find_service(routes, public_port),
+            Self::Tcp => exactly(Protocol::Tcp),
+            Self::Udp => exactly(Protocol::Udp),
+        }
+    }
 }
 
 /// Wishes of the client: `fly-force-instance-id` and its kin.
@@ -121,12 +133,7 @@ enum Standing {
 
 fn standing(target: &Target, ask: &Ask<'_>, vantage: &Vantage) -> Standing {
     let steering = ask.steering;
-    let route = match ask.over {
-        Over::Http => find_service(&target.routes, ask.public_port),
-        Over::Tcp => find_port(&target.routes, Protocol::Tcp, ask.public_port).map(|(route, _)| route),
-        Over::Udp => find_port(&target.routes, Protocol::Udp, ask.public_port).map(|(route, _)| route),
-    };
-    let Some(route) = route else {
+    let Some(route) = ask.over.service(&target.routes, ask.public_port) else {
         return Standing::Out(Unavailable::NoService);
     };
     if !allowed(target, steering) {

@@ -22,7 +22,7 @@ mod vantage;
 pub use app::App;
 pub use choose::{Ask, Choice, Over, Pending, Steering, Unavailable, choose};
 pub use load::{Load, LoadClass, Refused};
-pub use name::{app_of_host, bare_host};
+pub use name::{app_of_host, bare_host, is_within, wildcard_above};
 pub use service::{Limits, PublicPort, Route, find_port, find_service};
 pub use sources::Sources;
 pub use target::{Health, Target};

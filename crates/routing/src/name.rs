@@ -12,6 +12,17 @@ pub fn app_of_host(host: &str, base_domain: &str) -> Option<AppName> {
     app.parse().ok()
 }
 
+/// Whether a name in lower case is the domain, or below it.
+pub fn is_within(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The wildcard that a name is under: `*.example.com` for `www.example.com`.
+pub fn wildcard_above(name: &str) -> Option<String> {
+    let (_, above) = name.split_once('.')?;
+    Some(format!("*.{above}"))
+}
+
 /// The name in a `Host` header: lower case, without port or final dot.
 pub fn bare_host(host: &str) -> String {
     without_port(host).trim_end_matches('.').to_ascii_lowercase()

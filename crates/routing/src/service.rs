@@ -50,6 +50,12 @@ impl From<Option<&Concurrency>> for Limits {
     }
 }
 
+impl PublicPort {
+    pub fn has(&self, public_port: u16) -> bool {
+        (self.first..=self.last).contains(&public_port)
+    }
+}
+
 impl From<&Service> for Route {
     fn from(service: &Service) -> Self {
         let ports = service.ports.iter().filter_map(|port| {
@@ -94,10 +100,11 @@ pub fn find_service(routes: &[Route], public_port: u16) -> Option<usize> {
 
 /// Indices of the service that has exactly this public port, and of the port in it.
 pub fn find_port(routes: &[Route], protocol: Protocol, public_port: u16) -> Option<(usize, usize)> {
-    routes.iter().enumerate().filter(|(_, route)| route.protocol == protocol).find_map(|(index, route)| {
-        let has = |port: &PublicPort| (port.first..=port.last).contains(&public_port);
-        Some((index, route.ports.iter().position(has)?))
-    })
+    routes
+        .iter()
+        .enumerate()
+        .filter(|(_, route)| route.protocol == protocol)
+        .find_map(|(index, route)| Some((index, route.ports.iter().position(|port| port.has(public_port))?)))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! XChaCha20-Poly1305 with a random nonce of 24 bytes in front. The context (which app, which name)
 //! is authenticated, so ciphertext that is copied to another place does not open there.
 
-use std::{fmt, path::Path};
+use std::{fmt, fs::DirBuilder, os::unix::fs::DirBuilderExt as _, path::Path};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chacha20poly1305::{
@@ -34,6 +34,16 @@ pub struct MasterKey {
 }
 
 impl MasterKey {
+    /// The key in a folder of keys; folder and key are made at first start, for their owner's eyes only.
+    ///
+    /// # Errors
+    /// As [`Self::open_or_create`]; or the folder cannot be made.
+    pub fn open_in(folder: &Path) -> Result<Self, KeyFileError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|source| KeyFileError::Io { path: folder.to_owned(), source })?;
+        Self::open_or_create(&folder.join("master"))
+    }
+
     /// Reads the key file, and makes it at first start.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use roost_records::IssuingFailure;
 use super::{Name, change, due, proof};
 use crate::{
     api::Api,
+    certificates::DNS_NOT_CONFIGURED,
     error::{ApiError, Result},
 };
 
@@ -48,7 +49,7 @@ impl IssueError {
     /// Stable.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Dns(_) => "dns_not_configured",
+            Self::Dns(_) => DNS_NOT_CONFIGURED,
             Self::RateLimited { .. } => "rate_limited",
             Self::NotVerified { .. } => "validation_failed",
             Self::Refused { .. } => "order_refused",

@@ -30,7 +30,7 @@ use std::{
 use jiff::Timestamp;
 use roost_directory::{Compare, Op, Txn};
 use roost_model::AppName;
-use roost_records::{AppRecord, CertificateRecord, Record as _, key};
+use roost_records::{CertificateRecord, Record as _, Stored, key};
 use tokio::{
     sync::{Notify, Semaphore},
     task::JoinSet,
@@ -144,19 +144,13 @@ async fn one(api: &Arc<Api>, name: &Name, record: CertificateRecord) {
 }
 
 async fn all_names(api: &Api) -> Result<Vec<(Name, CertificateRecord)>> {
-    let mut names = Vec::new();
-    for app in api.store.list::<AppRecord>(key::APPS).await? {
-        let app = app.record.name;
-        for record in api.store.certificates(&app).await? {
-            let (key, hostname) = (key::certificate(&app, &record.hostname), record.hostname.clone());
-            names.push((Name { key, hostname, app: Some(app.clone()) }, record));
-        }
-    }
-    for stored in api.store.list::<CertificateRecord>(key::PLATFORM_CERTIFICATES).await? {
-        let hostname = stored.record.hostname.clone();
-        names.push((Name { key: key::platform_certificate(&hostname), hostname, app: None }, stored.record));
-    }
-    Ok(names)
+    let of_apps = api.store.list::<CertificateRecord>(key::CERTIFICATES).await?;
+    let of_platform = api.store.list::<CertificateRecord>(key::PLATFORM_CERTIFICATES).await?;
+    let names = of_apps.into_iter().chain(of_platform).map(|Stored { key, record, .. }| {
+        let app = key.strip_prefix(key::CERTIFICATES).and_then(|rest| rest.split_once('/')?.0.parse().ok());
+        (Name { key, hostname: record.hostname.clone(), app }, record)
+    });
+    Ok(names.collect())
 }
 
 /// The wildcard below which every app has its name.

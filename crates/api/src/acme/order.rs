@@ -125,12 +125,8 @@ async fn prove(
             detail: format!("it offers no challenge of the kind {kind:?}"),
         })?;
         let answer = challenge.key_authorization();
-        let proof = Proof {
-            kind,
-            token: challenge.token.clone(),
-            key_authorization: answer.as_str().to_owned(),
-            dns_value: answer.dns_value(),
-        };
+        let proof =
+            Proof { kind, token: challenge.token.clone(), key_authorization: answer.as_str().to_owned() };
         proof::show(api, name, &proof).await?;
         challenge.set_ready().await.map_err(of)?;
     }

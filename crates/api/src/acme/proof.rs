@@ -28,8 +28,6 @@ pub struct Proof {
     pub kind: ChallengeKind,
     pub token: String,
     pub key_authorization: String,
-    /// The TXT record's value, if it looks in DNS.
-    pub dns_value: String,
 }
 
 /// Name and target of the CNAME by which an app's owner lets the platform prove a name in DNS.
@@ -62,7 +60,8 @@ pub async fn show(api: &Api, name: &Name, proof: &Proof) -> Result<(), IssueErro
     api.store.txn(Txn::always([put(key::acme_challenge(&name.hostname), &record)])).await?;
     match proof.kind {
         ChallengeKind::Dns => {
-            command(api, "present", &record_name(&api.config, name), &proof.dns_value).await
+            let value = dns_value(&proof.key_authorization);
+            command(api, "present", &record_name(&api.config, name), &value).await
         }
         ChallengeKind::Http | ChallengeKind::TlsAlpn => shown_by_the_edge(api, name, &proof.token).await,
     }
@@ -94,6 +93,7 @@ pub async fn withdraw(api: &Api, name: &Name) -> Result<()> {
     Ok(())
 }
 
+/// Of the TXT record (RFC 8555, section 8.4).
 fn dns_value(key_authorization: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(key_authorization))
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use roost_api_types::{AddressType, AssignAddress, ErrorCode};
+use roost_api_types::{AddressType, AssignAddress};
 use roost_directory::{Compare, Txn};
 use roost_model::{NetworkId, addr::AppAddress};
 use roost_records::{AddressKind, AddressRecord, AppRecord, key};
@@ -54,14 +54,14 @@ pub async fn give(api: &Api, app: &AppRecord, asked: &AssignAddress) -> Result<A
 
 fn public(api: &Api, family: fn(&IpAddr) -> bool, name: &str) -> Result<IpAddr> {
     api.config.public_addresses.iter().copied().find(family).ok_or_else(|| {
-        unsupported(format!(
+        ApiError::unsupported(format!(
             "this server knows no public {name} address of its own; name it in roost.toml, [edge] public_addresses, or deploy without public addresses (--no-public-ips, --flycast)"
         ))
     })
 }
 
 fn no_v4_of_its_own() -> ApiError {
-    unsupported(
+    ApiError::unsupported(
         "v4: this server has no IPv4 address for one app alone; ask for shared_v4, which tells apps apart by their host names".to_owned(),
     )
 }
@@ -76,8 +76,4 @@ fn private(app: &AppRecord, network: NetworkId) -> Result<IpAddr> {
     let number = u32::try_from(app.number);
     let number = number.map_err(|_| ApiError::internal("the app's number does not fit an address"))?;
     Ok(AppAddress { network, app: number }.ip().into())
-}
-
-fn unsupported(message: String) -> ApiError {
-    ApiError::new(ErrorCode::Unsupported, message)
 }

@@ -2,9 +2,9 @@
 //! reads; the CLI finds it there.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -63,11 +63,6 @@ pub async fn ensure_admin_token(store: &Store, path: &Path, owner: &Email) -> Re
     let key = key::token(&hash(&token));
     let recorded = store.txn(Txn::always([put(&key, &record)]).when(Compare::absent(&key))).await;
     recorded.map(drop).map_err(AdminTokenError::Record)
-}
-
-/// A folder that only its owner enters.
-pub fn make_private_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// A token that nobody had before.

@@ -16,7 +16,7 @@ use roost_api_types::ErrorCode;
 use sha2::{Digest, Sha256};
 
 pub use self::{
-    admin_token::{AdminTokenError, ensure_admin_token, make_private_folder, new_token},
+    admin_token::{AdminTokenError, ensure_admin_token, new_token},
     authenticate::{authenticate, good_tokens},
     book::Book,
     caller::{Caller, MachineIdentity, Who},

@@ -20,12 +20,13 @@ use jiff::Timestamp;
 use roost_api_types::{CertificateDetail, CertificateList, ErrorCode, ImportCertificate, RequestCertificate};
 use roost_model::AppName;
 use roost_records::{AppRecord, CertificateRecord, DnsFindings, Issuing, key};
+use roost_routing::is_within;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::custom::CustomError;
-pub(crate) use self::custom::Leaf;
 pub use self::dns::system_resolvers;
+pub(crate) use self::{custom::Leaf, shown::DNS_NOT_CONFIGURED};
 use crate::{
     acme::{self, Ways},
     api::Api,
@@ -148,7 +149,7 @@ pub async fn check(
     let changed = api.store.change_certificate(&app.name, &hostname, |record| {
         record.dns = Some(found.clone());
         // What kept the issuer from trying is mended.
-        let waits_for_dns = record.issuing.failure.as_ref().is_some_and(|f| f.code == "dns_not_configured");
+        let waits_for_dns = record.issuing.failure.as_ref().is_some_and(|f| f.code == DNS_NOT_CONFIGURED);
         if waits_for_dns && (ways.leads_here || ways.by_dns) {
             record.issuing = Issuing::default();
         }
@@ -238,8 +239,7 @@ fn context(app: &AppName, hostname: &str) -> String {
 fn own_name(api: &Api, text: &str) -> Result<String> {
     let name = host_name(text)?;
     let base_domain = &api.config.base_domain;
-    let below = name.strip_suffix(base_domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    match below {
+    match is_within(&name, base_domain) {
         false => Ok(name),
         true => Err(ApiError::invalid(format!(
             "hostname: \"{name}\" is below {base_domain}, where every app has its name already; use a domain of your own"

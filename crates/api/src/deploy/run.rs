@@ -222,7 +222,7 @@ async fn finish(api: &Api, owner: &Ownership, mut deploy: DeployRecord) -> Resul
     deploy.finished_at = Some(Timestamp::now());
     let name = deploy.app.clone();
     for _ in 0..MAX_TRIES {
-        let Stored { record: mut app, revision } = api.store.app(&name).await?;
+        let Stored { record: mut app, revision, .. } = api.store.app(&name).await?;
         if deploy.status == DeployStatus::Succeeded && deploy.kind == DeployKind::Release {
             app.current_release = Some(deploy.release);
         }

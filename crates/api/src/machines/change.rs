@@ -93,7 +93,7 @@ pub async fn update(
 
 fn check_keys(input: &MachineInput) -> Result<()> {
     match input.lsvd {
-        true => Err(ApiError::new(ErrorCode::Unsupported, "lsvd: there are no such disks; use a volume")),
+        true => Err(ApiError::unsupported("lsvd: there are no such disks; use a volume")),
         false => Ok(()),
     }
 }

@@ -40,7 +40,7 @@ pub async fn exec(
 fn argv(body: &ExecMachine) -> Result<Vec<String>> {
     if !body.container.is_empty() {
         let message = "container: a machine has one, and no names for it; leave the key out";
-        return Err(ApiError::new(ErrorCode::Unsupported, message));
+        return Err(ApiError::unsupported(message));
     }
     if !body.command.is_empty() {
         return Ok(body.command.clone());

@@ -4,7 +4,7 @@
 //! the calls that would do it are refused.
 
 use axum::Json;
-use roost_api_types::{ErrorCode, MachineMemory, ReclaimMemory, SetMemoryLimit};
+use roost_api_types::{MachineMemory, ReclaimMemory, SetMemoryLimit};
 
 use crate::{
     error::{ApiError, Result},
@@ -19,18 +19,13 @@ pub async fn show(path: MachinePath) -> Result<Json<MachineMemory>> {
 
 pub async fn set_limit(path: MachinePath, Body(_): Body<SetMemoryLimit>) -> ApiError {
     let size = path.machine.config.guest.as_ref().map_or(0, |guest| guest.memory_mb);
-    refused(format!(
+    ApiError::unsupported(format!(
         "limit_mb: the memory of a machine that runs stays as it is ({size} MB); update its config.guest.memory_mb"
     ))
 }
 
 pub async fn reclaim(_: MachinePath, Body(_): Body<ReclaimMemory>) -> ApiError {
-    refused(
-        "amount_mb: no memory is taken from a machine that runs; give it less with config.guest.memory_mb"
-            .to_owned(),
+    ApiError::unsupported(
+        "amount_mb: no memory is taken from a machine that runs; give it less with config.guest.memory_mb",
     )
-}
-
-fn refused(message: String) -> ApiError {
-    ApiError::new(ErrorCode::Unsupported, message)
 }

@@ -15,7 +15,7 @@ const KEPT_BUCKETS: usize = MAX_BUCKETS / 2;
 
 /// How long a call waits for its turn: a client that makes six machines in a row means no harm. So a bucket has
 /// as many calls waiting as its rate lets pass in this time.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub struct Buckets {

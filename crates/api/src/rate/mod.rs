@@ -56,17 +56,16 @@ impl RateLimiter {
             return Ok(Duration::ZERO);
         }
         let (method, path) = (request.method(), request.uri().path());
-        let own = caller.machine().filter(|_| caller.tokens().next().is_none());
-        let (key, rate) = match (own, caller.tokens().next()) {
-            // All that a machine asks about itself counts together.
-            (Some(identity), _) => (format!("machine {}", identity.machine), self.limits.machine_calls),
-            (None, Some(token)) => match self.limits.of(method, route) {
+        let (key, rate) = match (caller.tokens().next(), caller.machine()) {
+            (Some(token), _) => match self.limits.of(method, route) {
                 Some((rate, Counted::Each)) => {
                     (format!("{} {method} {route} {}", token.id, subject(route, path)), rate)
                 }
                 Some((rate, Counted::Together)) => (format!("{} {method} {route}", token.id), rate),
                 None => return Ok(Duration::ZERO),
             },
+            // All that a machine asks about itself counts together.
+            (None, Some(identity)) => (format!("machine {}", identity.machine), self.limits.machine_calls),
             (None, None) => return Ok(Duration::ZERO),
         };
         let taken =

@@ -92,7 +92,7 @@ impl Store {
         change: impl Fn(&mut AppRecord) -> Result<()>,
     ) -> Result<AppRecord> {
         for _ in 0..MAX_TRIES {
-            let Stored { mut record, revision } = self.app(name).await?;
+            let Stored { mut record, revision, .. } = self.app(name).await?;
             change(&mut record)?;
             let key = key::app(name);
             let txn = Txn::always([put(&key, &record)]).when(Compare::unchanged(&key, revision));

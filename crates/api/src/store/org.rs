@@ -72,7 +72,7 @@ impl Store {
 
     async fn change_org(&self, slug: &str, change: impl Fn(&mut OrgRecord)) -> Result<()> {
         for _ in 0..MAX_TRIES {
-            let Stored { mut record, revision } = self.stored_org(slug).await?;
+            let Stored { mut record, revision, .. } = self.stored_org(slug).await?;
             change(&mut record);
             let key = key::org(slug);
             let txn = Txn::always([put(&key, &record)]).when(Compare::unchanged(&key, revision));
@@ -98,7 +98,7 @@ impl Store {
         change: impl Fn(&[MemberRecord]) -> Result<(Op, T)>,
     ) -> Result<(T, Revision)> {
         for _ in 0..MAX_TRIES {
-            let Stored { record: mut org, revision } = self.stored_org(slug).await?;
+            let Stored { record: mut org, revision, .. } = self.stored_org(slug).await?;
             let members = self.list::<MemberRecord>(&key::members(slug)).await?;
             let members: Vec<_> = members.into_iter().map(|stored| stored.record).collect();
             let (write, result) = change(&members)?;

@@ -42,7 +42,7 @@ impl Store {
     /// Changes a token's record; nothing happens when it is gone meanwhile.
     pub async fn change_token(&self, key: &str, change: impl Fn(&mut TokenRecord)) -> Result<Revision> {
         for _ in 0..MAX_TRIES {
-            let Some(Stored { mut record, revision }) = self.get::<TokenRecord>(key).await? else {
+            let Some(Stored { mut record, revision, .. }) = self.get::<TokenRecord>(key).await? else {
                 return Ok(0);
             };
             change(&mut record);

@@ -50,7 +50,7 @@ pub async fn authorize(
 pub async fn kms() -> ApiError {
     let message =
         "there is no key service beside the API: use /v1/apps/{app_name}/secretkeys, with a token of the app";
-    ApiError::new(ErrorCode::Unsupported, message)
+    ApiError::unsupported(message)
 }
 
 fn tokens(api: &Api, header: &str) -> Result<Vec<Arc<TokenRecord>>> {
@@ -73,7 +73,7 @@ fn check_known(access: &TokenAccess) -> Result<()> {
     let given =
         absent.into_iter().find(|(_, value, _)| value.as_ref().is_some_and(|value| !value.is_empty()));
     match given {
-        Some((key, _, why)) => Err(ApiError::new(ErrorCode::Unsupported, format!("access.{key}: {why}"))),
+        Some((key, _, why)) => Err(ApiError::unsupported(format!("access.{key}: {why}"))),
         None => Ok(()),
     }
 }

@@ -1,8 +1,6 @@
 //! Builders that a client asks the platform for. Images are built where the person is; the answers
 //! say how to get there.
 
-use roost_api_types::ErrorCode;
-
 use crate::error::ApiError;
 
 pub async fn depot() -> ApiError {
@@ -19,5 +17,5 @@ fn build_yourself(why: &str) -> ApiError {
          or with a BuildKit that you run: `BUILDKIT_ADDR=tcp://<host>:1234 fly deploy`; \
          or let `roost deploy` find a builder"
     );
-    ApiError::new(ErrorCode::Unsupported, message)
+    ApiError::unsupported(message)
 }

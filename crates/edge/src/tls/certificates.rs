@@ -29,10 +29,7 @@ impl Certificates {
     /// The certificate for a host name in lower case: its own, or that of the wildcard above it.
     pub fn find(&self, name: &str) -> Option<Certified> {
         let table = self.table.load();
-        let found = table.0.get(name).or_else(|| {
-            let (_, above) = name.split_once('.')?;
-            table.0.get(&format!("*.{above}"))
-        });
+        let found = table.0.get(name).or_else(|| table.0.get(&roost_routing::wildcard_above(name)?));
         found.map(|opened| opened.certified.clone())
     }
 

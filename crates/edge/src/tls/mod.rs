@@ -15,7 +15,7 @@ mod self_signed;
 use std::sync::Arc;
 
 use roost_model::{AppName, service::Handler};
-use roost_routing::PublicPort;
+use roost_routing::{PublicPort, is_within};
 use rustls::{ServerConfig, crypto::CryptoProvider, sign::CertifiedKey};
 
 pub(crate) use self::keeper::{keep, refresh};
@@ -74,7 +74,7 @@ impl Tls {
         }
         let app = client.app.clone().or_else(|| destination::app_of_name(edge, name));
         let options = app.as_ref().map(|app| options(edge, app, client.public_port)).unwrap_or_default();
-        let own = options.self_signed || edge.config.self_signed && is_under(name, &edge.config.base_domain);
+        let own = options.self_signed || edge.config.self_signed && is_within(name, &edge.config.base_domain);
         match (self.certificates.find(name), own) {
             (Some(_), _) if wanted.name.is_some() => Ok(self.configs.with_certificates(&options)),
             (Some(certified), _) => Ok(self.configs.with(certified, &options)),
@@ -112,15 +112,9 @@ impl Default for Options {
     }
 }
 
-/// The options of the app's service on this port, as any machine has it.
+/// The options of the app on this port.
 fn options(edge: &Edge, app: &AppName, public_port: u16) -> Options {
-    let snapshot = edge.catalog.load();
-    let Some(app) = snapshot.app(app) else { return Options::default() };
-    let port = app.routes.targets.iter().find_map(|target| {
-        let mut ports = target.routes.iter().flat_map(|route| &route.ports);
-        ports.find(|port| (port.first..=port.last).contains(&public_port))
-    });
-    port.map_or_else(Options::default, Options::of)
+    destination::port_of(edge, app, public_port).map_or_else(Options::default, |port| Options::of(&port))
 }
 
 impl Options {
@@ -144,10 +138,6 @@ impl Options {
             self_signed: wishes.default_self_signed.unwrap_or(false),
         }
     }
-}
-
-fn is_under(name: &str, base_domain: &str) -> bool {
-    name.strip_suffix(base_domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// A key and the chain that speaks for it, ready to sign.

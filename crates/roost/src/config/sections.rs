@@ -7,7 +7,7 @@ use std::{
 
 use ipnet::IpNet;
 use roost_api::{AcmeConfig, RateLimits};
-use roost_edge::ClientLimits;
+use roost_edge::{ClientLimits, DEFAULT_MAX_CONNECTIONS};
 use roost_host::HostSettings;
 use roost_images::PullConfig;
 use roost_model::{HostId, Region};
@@ -149,7 +149,7 @@ impl Default for EdgeSection {
             // SSH and DNS, by which people reach and use the box.
             reserved_ports: vec![22, 53],
             proxies: Vec::new(),
-            max_connections: 8192,
+            max_connections: DEFAULT_MAX_CONNECTIONS,
             max_connections_per_client: limits.connections,
             max_handshakes_per_client: limits.handshakes,
             public_addresses: Vec::new(),

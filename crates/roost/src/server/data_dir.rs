@@ -96,9 +96,7 @@ impl Paths {
 
     /// What secrets are sealed with; made at first start.
     pub fn master_key(&self) -> Result<MasterKey, KeyFileError> {
-        let made = DirBuilder::new().mode(0o700).recursive(true).create(self.keys());
-        made.map_err(|source| KeyFileError::Io { path: self.keys(), source })?;
-        MasterKey::open_or_create(&self.keys().join("master"))
+        MasterKey::open_in(&self.keys())
     }
 
     pub fn registry(&self) -> PathBuf {

@@ -1,15 +1,11 @@
 //! The edge role: listeners for the apps' users.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use roost_catalog::Catalog;
 use roost_edge::{ClientLimits, EdgeConfig, EdgeParts, Listener, ListenerKind};
 use roost_host_api::HostClient;
-use tokio::net::TcpListener;
 
 use super::{DataDir, private_socket, running::Running};
 use crate::{config::ServerConfig, failure::OrNext as _};
@@ -67,18 +63,8 @@ async fn listen(
     kind: ListenerKind,
     key: &str,
 ) -> anyhow::Result<Listener> {
-    let socket = bind(address).await.with_context(|| format!("cannot listen on {address}"));
+    let socket = Listener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
     let socket = socket.or_next(format!("stop what listens there, or set [edge] {key}"))?;
     tracing::info!(address = %socket.local_addr()?, key, "edge serves");
     Ok(Listener { socket, public_port, kind })
-}
-
-/// `[::]` takes IPv4 as well; a box without IPv6 listens on IPv4 alone.
-async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    match TcpListener::bind(address).await {
-        Err(e) if e.raw_os_error() == Some(nix::libc::EAFNOSUPPORT) && address.ip().is_unspecified() => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
-        }
-        bound => bound,
-    }
 }
