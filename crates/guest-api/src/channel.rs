@@ -6,6 +6,10 @@ pub const PORT_NAME: &str = "org.roost.guest";
 /// Port on which `init` listens for the host where there is no virtio-serial port.
 pub const VSOCK_PORT: u32 = 1024;
 
+/// On the kernel's command line of a guest that is to be kept as soon as its channel opens, for machines to start
+/// from copies of it.
+pub const PRIMED_PARAMETER: &str = "roost.primed";
+
 /// Longest message to a guest. A run configuration carries the machine's injected files.
 pub const MAX_TO_GUEST: usize = 8 << 20;
 

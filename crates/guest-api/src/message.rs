@@ -28,12 +28,16 @@ pub struct RunConfig {
     pub swap_mib: u32,
     /// Nanoseconds since 1970, right when the message was sent.
     pub unix_ns: i64,
+    /// base64 of fresh random bytes. The guest may be a copy of one that others are copies of, too.
+    pub entropy: String,
     /// Most bytes of output that `init` keeps while the host does not read.
     pub log_buffer_bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GuestNetwork {
+    /// Of the machine's network device, which may come up with another.
+    pub mac: [u8; 6],
     /// The machine's private address; its prefix length is 112.
     pub ipv6: Ipv6Addr,
     pub ipv4: Ipv4Addr,
@@ -199,7 +203,6 @@ pub enum GuestMessage {
     Hello {
         session: u64,
         protocol: u32,
-        boot_id: String,
         kernel: String,
         phase: Phase,
     },

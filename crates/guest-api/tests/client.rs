@@ -50,8 +50,8 @@ impl Guest {
     async fn answer_hello(&mut self, protocol: u32) {
         let HostMessage::Hello { session, .. } = self.hear().await else { panic!("no hello") };
         self.session = session;
-        let (boot_id, kernel, phase) = ("boot".into(), "6.1".into(), Phase::Running);
-        self.say(GuestMessage::Hello { session, protocol, boot_id, kernel, phase }).await;
+        let (kernel, phase) = ("6.1".into(), Phase::Running);
+        self.say(GuestMessage::Hello { session, protocol, kernel, phase }).await;
     }
 }
 

@@ -43,6 +43,9 @@ pub struct HostSettings {
     pub suspend_memory_mib: u64,
     /// Disk that the memory of all suspended machines may take.
     pub suspended_disk_mib: u64,
+    /// Most kinds of guests (by CPUs, memory and number of disks) that are kept primed, some 100 MB of disk each, so
+    /// that machines start without a boot. 0: every machine boots.
+    pub primed_guests: u32,
     /// Kept of each app's logs.
     pub logs_mib_per_app: u64,
     /// How long a destroyed machine can still be asked about, in seconds.
@@ -76,6 +79,7 @@ impl Default for HostSettings {
             rootfs_mib: 8192,
             suspend_memory_mib: 2048,
             suspended_disk_mib: 32_768,
+            primed_guests: 8,
             logs_mib_per_app: 16,
             keep_destroyed_secs: 3600,
             max_volumes: 4096,
@@ -137,6 +141,11 @@ impl HostConfig {
 
     pub fn scratch_templates(&self) -> PathBuf {
         self.dir.join("scratch")
+    }
+
+    /// Guests that machines start from copies of.
+    pub fn primed(&self) -> PathBuf {
+        self.dir.join("primed")
     }
 
     /// Private half of the key that secrets for this host are sealed to.

@@ -17,6 +17,7 @@ use crate::{
     memory::Shelf,
     metrics::Metrics,
     place,
+    primed::PrimedGuests,
     record::Record,
     scratch::Scratch,
     seams::Parts,
@@ -35,6 +36,7 @@ pub struct Context {
     pub ledger: Ledger,
     pub metrics: Metrics,
     pub scratch: Scratch,
+    pub primed: PrimedGuests,
     pub shelf: Shelf,
     pub sealing_key: SealingKey,
     pub volumes: Arc<Volumes>,
@@ -58,6 +60,7 @@ impl Context {
         let sessions = AtomicU64::new(rand::random::<u64>() >> 1);
         let hub = Hub::new();
         let metrics = Metrics::default();
+        let primed = PrimedGuests::new(config.settings.primed_guests as usize);
         Arc::new(Self {
             config,
             parts,
@@ -67,6 +70,7 @@ impl Context {
             ledger,
             metrics,
             scratch,
+            primed,
             shelf,
             sealing_key,
             volumes,

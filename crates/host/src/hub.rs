@@ -9,7 +9,7 @@ use std::{
 };
 
 use roost_host_api::{Machine, WatchEvent};
-use roost_model::{AppName, MachineId};
+use roost_model::{AppName, MachineId, MachineState};
 use tokio::sync::broadcast;
 use ulid::Ulid;
 
@@ -83,6 +83,10 @@ impl Hub {
         let state = self.lock();
         let machines = state.machines.values().map(|entry| &entry.machine);
         machines.filter(|m| app.is_none_or(|app| m.app == *app)).cloned().collect()
+    }
+
+    pub fn any_is_starting(&self) -> bool {
+        self.lock().machines.values().any(|entry| entry.machine.state == MachineState::Starting)
     }
 
     /// A machine and every change of it from now on.

@@ -32,6 +32,7 @@ mod metrics;
 mod owner;
 mod parts;
 mod place;
+mod primed;
 mod record;
 mod recovery;
 mod refused;

@@ -94,6 +94,10 @@ impl Vmm for Chosen {
         Ok(Arc::new(self.driver.restore(spec, from).await?))
     }
 
+    fn can_prime(&self, boot: &BootFiles) -> bool {
+        self.driver.can_prime(boot)
+    }
+
     fn maker(&self, boot: &BootFiles) -> Maker {
         self.driver.maker(boot)
     }
@@ -123,6 +127,10 @@ impl Vmm for Chosen {
 impl Vm for roost_vmm::Vm {
     async fn wait_exit(&self) -> VmExit {
         self.wait_exit().await
+    }
+
+    async fn guest_opened(&self) -> Result<(), VmmError> {
+        self.guest_opened().await
     }
 
     async fn connect_guest(&self) -> Result<Box<dyn GuestStream>, VmmError> {

@@ -11,7 +11,7 @@ use roost_netdev::NetError;
 use crate::{
     context::Context,
     owner::{Handle, Origin, Owner},
-    place,
+    place, primed,
     record::Record,
 };
 
@@ -25,6 +25,7 @@ pub async fn prepare(ctx: &Arc<Context>, records: &[Record]) -> Result<(), NetEr
         records.iter().filter(|r| r.holds_capacity()).map(|r| place::net(&ctx.config, r)).collect();
     ctx.parts.network.sync(&attached).await?;
     remove_orphans(ctx, records).await;
+    primed::clean(ctx).await;
     Ok(())
 }
 

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use rand::RngCore;
 use roost_guest_api::{GuestDns, GuestFile, GuestMount, GuestNetwork, GuestProcess, RunConfig};
 use roost_images::{
     ImageConfig,
@@ -23,11 +25,15 @@ pub type Secrets = BTreeMap<String, String>;
 /// Output that a guest keeps while the host's agent is away: minutes of an ordinary app.
 const LOG_BUFFER_BYTES: u64 = 1 << 20;
 
+/// Enough to seed any generator.
+const ENTROPY_BYTES: usize = 64;
+
 const DEFAULT_FILE_MODE: u32 = 0o644;
 
 /// Where a machine lives in the network.
 #[derive(Debug, Clone, Copy)]
 pub struct Location {
+    pub mac: [u8; 6],
     pub address: MachineAddress,
     pub ipv4: std::net::Ipv4Addr,
     pub mtu: u16,
@@ -59,6 +65,7 @@ pub fn run_config(
         hostname: hostname(record),
         host_aliases: host_aliases(record),
         network: GuestNetwork {
+            mac: location.mac,
             ipv6: location.address.ip(),
             ipv4: location.ipv4,
             ipv4_gateway: GATEWAY_V4,
@@ -75,8 +82,16 @@ pub fn run_config(
             .collect(),
         swap_mib: config.init.swap_size_mb.unwrap_or(0),
         unix_ns: i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
+        entropy: fresh_entropy(),
         log_buffer_bytes: LOG_BUFFER_BYTES,
     })
+}
+
+/// base64 of enough random bytes to seed any generator.
+pub fn fresh_entropy() -> String {
+    let mut bytes = [0; ENTROPY_BYTES];
+    rand::rng().fill_bytes(&mut bytes);
+    BASE64_STANDARD.encode(bytes)
 }
 
 fn hostname(record: &Record) -> String {

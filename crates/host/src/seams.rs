@@ -55,6 +55,9 @@ pub trait Vmm: Send + Sync {
     /// A VMM with what [`Vm::save`] kept; its guest is paused.
     async fn restore(&self, spec: &VmSpec, from: &Path) -> Result<Arc<dyn Vm>, VmmError>;
 
+    /// Whether guests with these boot files can be kept before they know which machine they are.
+    fn can_prime(&self, boot: &BootFiles) -> bool;
+
     /// What machines with these boot files are made by.
     fn maker(&self, boot: &BootFiles) -> Maker;
 
@@ -77,6 +80,9 @@ pub trait Vmm: Send + Sync {
 #[async_trait]
 pub trait Vm: Send + Sync {
     async fn wait_exit(&self) -> VmExit;
+    /// Waits until the guest has opened its end of the channel.
+    async fn guest_opened(&self) -> Result<(), VmmError>;
+
     async fn connect_guest(&self) -> Result<Box<dyn GuestStream>, VmmError>;
     async fn console_tail(&self) -> String;
 

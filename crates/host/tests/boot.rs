@@ -3,11 +3,16 @@
 
 mod support;
 
-use std::{os::unix::fs::MetadataExt, process::Command, time::Instant};
+use std::{
+    collections::BTreeSet,
+    os::unix::fs::MetadataExt,
+    process::Command,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
-use roost_host_api::StopMachine;
+use roost_host_api::{CreateMachine, Machine, StopMachine};
 use roost_model::{
-    MachineState,
+    MachineId, MachineState,
     machine::{Persist, Rootfs},
 };
 use support::{
@@ -106,4 +111,63 @@ async fn a_root_that_stays_is_there_in_the_next_boot_with_the_kernel_s_words() {
     });
     assert!(command_line, "the VMM was given the kernel's words");
     real::destroy(&folder, &running, &id).await;
+}
+
+#[tokio::test]
+async fn machines_start_from_a_primed_guest_and_are_their_own() {
+    let (folder, running, create) = real::host_with_image().await;
+    let kept = folder.0.path().join("host/primed/0");
+    let id = create.id.clone();
+    running.client.create(&create).await.unwrap();
+    let first = running.wait(&id, MachineState::Started).await;
+    assert!(!is_of_a_primed_guest(&first).await, "there was none yet");
+    let mut boots = vec![get(&first, "/file?/proc/sys/kernel/random/boot_id").await];
+    support::eventually("a guest is primed, and nothing of it runs", async || {
+        kept.join("state").is_file() && !folder.0.path().join("host/primed/jail").exists()
+    })
+    .await;
+
+    restart(&running, &id).await;
+    let other = CreateMachine { id: MachineId::generate(), name: "other".to_owned(), ..create.clone() };
+    running.client.create(&other).await.unwrap();
+    let second = running.wait(&other.id, MachineState::Started).await;
+    let mut addresses = Vec::new();
+    let mut randoms = Vec::new();
+    for machine in [&first, &second] {
+        assert!(is_of_a_primed_guest(machine).await);
+        assert!(get(machine, "/").await.contains(machine.id.as_str()));
+        assert_eq!(get(machine, "/env?SECRET").await, "sesame");
+        boots.push(get(machine, "/file?/proc/sys/kernel/random/boot_id").await);
+        randoms.push(get(machine, "/file?/proc/sys/kernel/random/uuid").await);
+        addresses.push(get(machine, "/file?/sys/class/net/eth0/address").await);
+        let clock_ms: i64 = get(machine, "/clock").await.parse().unwrap();
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+        assert!((now_ms - clock_ms).abs() < 5000, "{clock_ms} at {now_ms}");
+    }
+    for words in [&boots, &addresses, &randoms] {
+        assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len(), "{words:?}");
+    }
+
+    // What is kept is damaged: the machine boots as if it had never been.
+    let state = std::fs::File::options().write(true).open(kept.join("state")).unwrap();
+    state.set_len(state.metadata().unwrap().len() / 2).unwrap();
+    restart(&running, &id).await;
+    assert!(!is_of_a_primed_guest(&first).await);
+    assert!(!kept.exists());
+
+    running.client.destroy(&other.id, &real::by_force()).await.unwrap();
+    running.wait(&other.id, MachineState::Destroyed).await;
+    real::destroy(&folder, &running, &id).await;
+}
+
+async fn is_of_a_primed_guest(machine: &Machine) -> bool {
+    get(machine, "/file?/proc/cmdline").await.contains("roost.primed")
+}
+
+async fn restart(running: &Running, id: &MachineId) {
+    let stop = StopMachine { cause: by("user"), ..StopMachine::default() };
+    running.client.stop(id, &stop).await.unwrap();
+    running.wait(id, MachineState::Stopped).await;
+    running.client.start(id, &by("user")).await.unwrap();
+    running.wait(id, MachineState::Started).await;
 }

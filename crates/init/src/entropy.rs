@@ -1,8 +1,9 @@
-//! The kernel's random numbers, which a resumed machine must not go on with: its memory was on a disk, and
-//! may be loaded twice.
+//! The kernel's random numbers, which a guest must not go on with whose memory was on a disk: it may be loaded
+//! twice.
 
 use std::{fs::File, os::fd::AsRawFd};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use nix::errno::Errno;
 
 /// As many as the kernel keeps in its own pool.
@@ -20,9 +21,10 @@ nix::ioctl_write_ptr_bad!(add_entropy, nix::request_code_write!(b'R', 0x03, 8), 
 nix::ioctl_none!(reseed_now, b'R', 0x07);
 
 /// Mixes fresh bytes in and makes the kernel use them from now on; processes that draw their own numbers from an
-/// earlier seed are told nothing.
-pub fn reseed(fresh: &[u8]) {
-    if let Err(error) = try_reseed(fresh) {
+/// earlier seed are told nothing. `fresh` is base64.
+pub fn reseed(fresh: &str) {
+    let decoded = BASE64_STANDARD.decode(fresh).map_err(std::io::Error::other);
+    if let Err(error) = decoded.and_then(|fresh| try_reseed(&fresh)) {
         eprintln!("roost-init: the random number generator cannot be reseeded: {error}");
     }
 }

@@ -127,9 +127,9 @@ static int append(int fd, const char *text) {
   return answer_text(fd, flushed ? "failed: %s\n" : "ok\n", strerror(errno));
 }
 
-static int lines(int fd) {
+static int file(int fd, const char *path) {
   static char text[1 << 16];
-  int in = open("/data/lines", O_RDONLY);
+  int in = open(path, O_RDONLY);
   ssize_t n = in < 0 ? 0 : read(in, text, sizeof text);
   if (in >= 0) close(in);
   return answer(fd, "200 OK", text, n < 0 ? 0 : (size_t)n);
@@ -196,7 +196,8 @@ static int hold(int fd) {
 static int handle(int fd, const char *path, const char *query, const char *body, size_t len) {
   long number = query ? atol(query) : 0;
   if (!strcmp(path, "/append")) return append(fd, query ? query : "");
-  if (!strcmp(path, "/lines")) return lines(fd);
+  if (!strcmp(path, "/lines")) return file(fd, "/data/lines");
+  if (!strcmp(path, "/file")) return file(fd, query ? query : "");
   if (!strcmp(path, "/token")) return token(fd, query ? query : "");
   if (!strcmp(path, "/hold")) return hold(fd);
   if (!strcmp(path, "/scribble")) {

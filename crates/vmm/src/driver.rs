@@ -73,6 +73,13 @@ impl Driver {
         }
     }
 
+    /// Whether guests with these boot files can be kept before they know which machine they are: machines start
+    /// from copies ([`Self::restore`]). Not where the kernel has looked at disks and network by then, because
+    /// it has their drivers built in; nor under Firecracker, whose snapshots name the files of one machine.
+    pub fn can_prime(&self, boot: &BootFiles) -> bool {
+        matches!(self, Self::Qemu(_)) && !boot.cmdline_devices
+    }
+
     /// What snapshots of machines with these boot files are made by from now on.
     pub fn maker(&self, boot: &BootFiles) -> Maker {
         let program = match self {

@@ -61,7 +61,8 @@ pub struct Disk {
 #[derive(Debug)]
 pub struct Nic {
     pub mac: [u8; 6],
-    pub link: Link,
+    /// None: a device that is connected to nothing.
+    pub link: Option<Link>,
 }
 
 /// Longest serial of a virtio block device (virtio 1.2, section 5.2.6).

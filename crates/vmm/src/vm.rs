@@ -164,12 +164,17 @@ impl Vm {
         self.wait_exit().await
     }
 
+    /// Waits until the guest's agent has opened its end, without a connection to it.
+    pub async fn guest_opened(&self) -> Result<(), VmmError> {
+        let mut ready = self.0.guest_ready.clone();
+        ready.wait_for(|ready| *ready).await.map(drop).map_err(|_| VmmError::Ended)
+    }
+
     /// A new connection to the guest's agent. Waits until the agent has opened its end: the caller bounds
     /// the time. There is one connection at a time: drop the older one first.
     pub async fn connect_guest(&self) -> Result<Box<dyn GuestStream>, VmmError> {
         let connect = async {
-            let mut ready = self.0.guest_ready.clone();
-            ready.wait_for(|ready| *ready).await.map_err(|_| VmmError::Ended)?;
+            self.guest_opened().await?;
             self.0.guest.connect().await
         };
         tokio::select! {

@@ -38,7 +38,7 @@ async fn run() {
     };
     let link = network.attach(&net, LinkKind::Tap).await.unwrap();
     network.open_link(&net).await.unwrap();
-    machine.nic(Nic { mac: net.mac(), link });
+    machine.nic(Nic { mac: net.mac(), link: Some(link) });
     let vm = machine.spawn().await;
     drop_link(&mut machine);
 

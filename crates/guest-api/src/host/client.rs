@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{mpsc, oneshot},
@@ -27,8 +26,6 @@ const SYNC_TIMEOUT: Duration = Duration::from_secs(60);
 /// How a guest introduced itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuestHello {
-    /// Another after each boot.
-    pub boot_id: String,
     pub kernel: String,
     pub phase: Phase,
 }
@@ -120,9 +117,8 @@ impl GuestClient {
         self.send(HostMessage::SetClock { unix_ns }).await
     }
 
-    /// Tells a guest that has just been resumed: `unix_ns` as above, and random bytes.
-    pub async fn resumed(&self, unix_ns: i64, entropy: &[u8]) -> Result<(), GuestError> {
-        let entropy = BASE64_STANDARD.encode(entropy);
+    /// Tells a guest that has just been resumed: `unix_ns` as above, and base64 of random bytes.
+    pub async fn resumed(&self, unix_ns: i64, entropy: String) -> Result<(), GuestError> {
         self.send(HostMessage::Resumed { unix_ns, entropy }).await
     }
 

@@ -56,8 +56,8 @@ pub async fn connect(
         let mut answer = None;
         decoder.push(&buffer[..read], |frame| match frame {
             Ok(frame) if frame.session == session => match frame.message {
-                GuestMessage::Hello { protocol, boot_id, kernel, phase, .. } if answer.is_none() => {
-                    answer = Some((protocol, GuestHello { boot_id, kernel, phase }));
+                GuestMessage::Hello { protocol, kernel, phase, .. } if answer.is_none() => {
+                    answer = Some((protocol, GuestHello { kernel, phase }));
                 }
                 // What follows the answer in the same piece of the stream.
                 message => delivery.deliver(message),

@@ -22,13 +22,15 @@ use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
 use self::answer::{Answer, Body, Json, PathOf, Query};
-use crate::host::Host;
+use crate::{host::Host, primed};
 
 impl Host {
     /// Serves until `shutdown`, then ends streams and finishes the calls under way. Machines run on.
     pub async fn serve(&self, listener: UnixListener, shutdown: CancellationToken) -> std::io::Result<()> {
         let router = router(self.clone(), shutdown.clone());
-        axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
+        let priming = primed::run(self.ctx().clone(), shutdown.clone());
+        let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
+        tokio::join!(serving, priming).0
     }
 }
 

@@ -1,6 +1,6 @@
 //! From a recorded wish to a running guest: the steps in their order, each repeatable.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use roost_guest_api::{ExitReport, serial};
 use roost_images::ImageError;
@@ -13,11 +13,12 @@ use tokio_util::sync::CancellationToken;
 use super::{activity::Running, establish::establish};
 use crate::{
     context::Context,
-    place,
+    place, primed,
     record::Record,
     request::kernel_args,
     run_config::RunConfigError,
     scratch::{Kind, ScratchError},
+    seams::Vm,
     secrets::NotOpened,
     step::Step,
 };
@@ -98,12 +99,41 @@ pub async fn boot(
     // The guest needs its link long after its VMM has begun. Both are waited for, whatever becomes of one:
     // nothing may still be made while the release that follows takes it away.
     let spec = vm_spec(&ctx, &record, &guest, disks, link);
-    let (opened, vm) = tokio::join!(ctx.parts.network.open_link(&net), ctx.parts.vmm.spawn(&spec));
+    let (opened, started) = tokio::join!(ctx.parts.network.open_link(&net), start(&ctx, &spec));
     opened?;
-    let vm = vm?;
+    let (vm, primed) = started?;
     // The VMM has its own copy of the link.
     drop(spec);
-    establish(ctx, record, vm, deadline, cancel).await
+    let established = establish(ctx.clone(), record, vm, deadline, cancel).await;
+    if let (Some(kind), Err(BootError::Overdue { .. } | BootError::VmEnded { .. })) = (primed, &established) {
+        // The next try does without.
+        ctx.primed.give_up(&kind);
+    }
+    established
+}
+
+/// Starts from a copy of a primed guest of the kind that is named then, or else from nothing.
+async fn start(ctx: &Context, spec: &VmSpec) -> Result<(Arc<dyn Vm>, Option<primed::Kind>), VmmError> {
+    let Some(kind) = primed::Kind::of(spec) else { return Ok((ctx.parts.vmm.spawn(spec).await?, None)) };
+    if let Some(folder) = ctx.primed.find(&kind) {
+        match start_from(ctx, spec, &folder).await {
+            Ok(vm) => return Ok((vm, Some(kind))),
+            Err(error) => {
+                tracing::warn!(machine = %spec.machine, error = chain(&error), "primed guest not used");
+                ctx.primed.give_up(&kind);
+                ctx.parts.vmm.remove(&spec.jail).await?;
+            }
+        }
+    }
+    let vm = ctx.parts.vmm.spawn(spec).await?;
+    ctx.primed.want(kind);
+    Ok((vm, None))
+}
+
+async fn start_from(ctx: &Context, spec: &VmSpec, primed: &Path) -> Result<Arc<dyn Vm>, VmmError> {
+    let vm = ctx.parts.vmm.restore(spec, primed).await?;
+    vm.go_on().await?;
+    Ok(vm)
 }
 
 /// Records the next step, unless the boot is no longer wanted.
@@ -187,7 +217,7 @@ pub fn vm_spec(ctx: &Context, record: &Record, guest: &Guest, disks: Vec<Disk>, 
         boot: ctx.parts.boot.clone(),
         kernel_args: kernel_args(&record.spec.config).cloned().collect(),
         disks,
-        nic: Some(Nic { mac, link }),
+        nic: Some(Nic { mac, link: Some(link) }),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rand::RngCore;
 use roost_guest_api::Phase;
 use roost_vmm::VmExit;
 use tokio::time::{Instant, sleep_until};
@@ -14,13 +13,10 @@ use crate::{
     guest::{Identity, Line, LineEvent},
     place,
     record::Record,
-    run_config::{Location, Secrets, run_config},
+    run_config::{Location, Secrets, fresh_entropy, run_config},
     seams::Vm,
     step::Step,
 };
-
-/// Enough to seed any generator.
-const ENTROPY_BYTES: usize = 64;
 
 /// Lines of a console that go into an error.
 const CONSOLE_LINES: usize = 12;
@@ -71,6 +67,7 @@ async fn configure(ctx: &Context, record: &Record, line: &Line) -> Result<(), Bo
         None => Secrets::new(),
     };
     let location = Location {
+        mac: place::net(&ctx.config, record).mac(),
         address: place::address(&ctx.config, record),
         ipv4: place::ipv4(&ctx.config, record),
         mtu: ctx.config.network.mtu,
@@ -89,10 +86,8 @@ async fn configure(ctx: &Context, record: &Record, line: &Line) -> Result<(), Bo
 /// The guest's clock stood still, and its random numbers were on a disk.
 async fn tell_of_resume(line: &Line) {
     let Some(client) = line.client() else { return };
-    let mut entropy = [0; ENTROPY_BYTES];
-    rand::rng().fill_bytes(&mut entropy);
     let unix_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
-    if let Err(error) = client.resumed(unix_ns, &entropy).await {
+    if let Err(error) = client.resumed(unix_ns, fresh_entropy()).await {
         // The next connection corrects the clock; that is all that is lost.
         tracing::warn!(%error, "a resumed guest was not told the time");
     }

@@ -39,6 +39,7 @@ use tokio::sync::mpsc;
 
 use self::activity::{Activity, Happened};
 pub use self::{
+    boot::chain,
     change::with_nonce,
     command::{Command, Handle, Reply},
     lease::new_lease,

@@ -89,11 +89,14 @@ impl Owner {
         None
     }
 
-    /// Goes on with a guest that boots.
+    /// Goes on with a guest that boots; one that was to start from a copy may stand still.
     fn establish(&mut self, vm: Arc<dyn Vm>) {
         let deadline = Instant::now() + self.ctx.config.vmm.boot_timeout();
         let (ctx, record) = (self.ctx.clone(), self.record.clone());
-        let boot = Boot::begin(|cancel| establish(ctx, record, vm, deadline, cancel));
+        let boot = Boot::begin(|cancel| async move {
+            vm.go_on().await?;
+            establish(ctx, record, vm, deadline, cancel).await
+        });
         self.activity = Activity::Booting(boot);
     }
 

@@ -200,7 +200,6 @@ impl Guest {
         let hello = GuestMessage::Hello {
             session,
             protocol: PROTOCOL,
-            boot_id: "fake".into(),
             kernel: "fake".into(),
             phase: self.memory.phase,
         };

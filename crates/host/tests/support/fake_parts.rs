@@ -51,6 +51,8 @@ struct State {
     /// Instead of the usual one.
     build: Option<String>,
     no_such_image: bool,
+    /// Guests can be kept before they know which machine they are.
+    primes: bool,
 }
 
 impl FakeBox {
@@ -82,6 +84,11 @@ impl FakeBox {
     /// From now on another build of the VMM is installed.
     pub fn upgrade(&self) {
         self.lock().build = Some("another".to_owned());
+    }
+
+    /// Machines may start from copies of a guest that is kept.
+    pub fn allow_primed(&self) {
+        self.lock().primes = true;
     }
 
     /// From now on no VMM can write its guest's memory.
@@ -183,6 +190,10 @@ impl Vmm for FakeBox {
         let memory = serde_json::from_str(&memory).unwrap();
         self.lock().restored += 1;
         Ok(self.put(spec, memory, Begin::Paused))
+    }
+
+    fn can_prime(&self, _: &BootFiles) -> bool {
+        self.lock().primes
     }
 
     fn maker(&self, _: &BootFiles) -> Maker {
@@ -287,6 +298,10 @@ impl Vm for Handle {
     async fn wait_exit(&self) -> VmExit {
         let mut exit = self.0.exit.subscribe();
         exit.wait_for(Option::is_some).await.unwrap().clone().unwrap()
+    }
+
+    async fn guest_opened(&self) -> Result<(), VmmError> {
+        Ok(())
     }
 
     async fn connect_guest(&self) -> Result<Box<dyn GuestStream>, VmmError> {

@@ -152,10 +152,13 @@ pub async fn host_with_image() -> (Folder, Running, CreateMachine) {
 
 /// Destroys the only machine; nothing of it may be left.
 pub async fn destroy(folder: &Folder, running: &Running, id: &MachineId) {
-    let destroy = DestroyMachine { force: true, source: "user".into(), lease_nonce: None };
-    running.client.destroy(id, &destroy).await.unwrap();
+    running.client.destroy(id, &by_force()).await.unwrap();
     running.wait(id, MachineState::Destroyed).await;
     assert_eq!(leftovers::of(folder.0.path()), Vec::<String>::new());
+}
+
+pub fn by_force() -> DestroyMachine {
+    DestroyMachine { force: true, source: "user".into(), lease_nonce: None }
 }
 
 /// The test app on a registry of the test's own; pinned.

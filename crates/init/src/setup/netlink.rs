@@ -46,17 +46,23 @@ impl Netlink {
         Ok(Netlink { socket, sequence: 0 })
     }
 
-    /// Sets an interface up, with an MTU if given.
-    pub fn set_up(&mut self, interface: u32, mtu: Option<u16>) -> Result<()> {
-        let up = libc::IFF_UP.cast_unsigned();
-        // struct ifinfomsg: family, type, index, flags, mask of flags to change.
-        let mut body = vec![0; 4];
-        body.extend([interface, up, up].iter().flat_map(|field| field.to_ne_bytes()));
-        let mut request = Request::new(libc::RTM_NEWLINK, 0, &body, format!("set interface {interface} up"));
-        if let Some(mtu) = mtu {
-            request.attribute(libc::IFLA_MTU, &u32::from(mtu).to_ne_bytes());
-        }
+    /// Gives an interface that is down its link-layer address and its MTU.
+    pub fn configure(&mut self, interface: u32, mac: [u8; 6], mtu: u16) -> Result<()> {
+        let what = format!("configure interface {interface}");
+        let mut request = Request::new(libc::RTM_NEWLINK, 0, &link(interface, 0), what);
+        request.attribute(libc::IFLA_ADDRESS, &mac);
+        request.attribute(libc::IFLA_MTU, &u32::from(mtu).to_ne_bytes());
         self.ask(request)
+    }
+
+    pub fn set_up(&mut self, interface: u32) -> Result<()> {
+        let up = libc::IFF_UP.cast_unsigned();
+        self.ask(Request::new(
+            libc::RTM_NEWLINK,
+            0,
+            &link(interface, up),
+            format!("set interface {interface} up"),
+        ))
     }
 
     /// Adds an address, usable at once.
@@ -123,6 +129,13 @@ impl Request {
         self.bytes.extend_from_slice(value);
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
     }
+}
+
+/// `struct ifinfomsg`: family, type, index, flags, mask of flags to change.
+fn link(interface: u32, flags: u32) -> Vec<u8> {
+    let mut body = vec![0; 4];
+    body.extend([interface, flags, flags].iter().flat_map(|field| field.to_ne_bytes()));
+    body
 }
 
 /// An acknowledgement is an error message with the number 0.

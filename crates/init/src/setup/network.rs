@@ -23,11 +23,12 @@ const PREFIX_V6: u8 = 112;
 pub fn bring_up(network: &GuestNetwork) -> Result<()> {
     let mut netlink = Netlink::open()?;
     let loopback = if_nametoindex("lo").context(|| "find the loopback interface".into())?;
-    netlink.set_up(loopback, None)?;
+    netlink.set_up(loopback)?;
     let name = find_interface()?;
     configure_kernel(&name);
     let interface = if_nametoindex(name.as_str()).context(|| format!("find the interface {name}"))?;
-    netlink.set_up(interface, Some(network.mtu))?;
+    netlink.configure(interface, network.mac, network.mtu)?;
+    netlink.set_up(interface)?;
     netlink.add_address(interface, network.ipv6.into(), PREFIX_V6)?;
     netlink.add_address(interface, network.ipv4.into(), 32)?;
     netlink.add_route(interface, Reach::OnLink(network.ipv4_gateway.into()))?;

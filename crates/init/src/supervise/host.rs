@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use nix::{sys::signal::Signal, unistd::sync};
 use roost_guest_api::{
     ExitReport, GuestMessage, HostMessage, LogStream, PROTOCOL, Phase, RunConfig, VolumeAnswer,
@@ -16,6 +15,7 @@ impl Supervisor {
         match received {
             Received::Opened { unix_ns, acked_log, .. } => {
                 clock::correct(unix_ns);
+                self.modules.release();
                 self.execs.kill_all();
                 if let Stage::Running(app) = &mut self.stage {
                     // Whoever held writes is gone.
@@ -43,9 +43,7 @@ impl Supervisor {
             HostMessage::SetClock { unix_ns } => clock::set(unix_ns),
             HostMessage::Resumed { unix_ns, entropy } => {
                 clock::set(unix_ns);
-                if let Ok(fresh) = BASE64_STANDARD.decode(entropy) {
-                    entropy::reseed(&fresh);
-                }
+                entropy::reseed(&entropy);
             }
             HostMessage::Signal { signal } => {
                 if let (Stage::Running(app), Ok(signal)) = (&self.stage, Signal::try_from(signal)) {
@@ -121,9 +119,9 @@ impl Supervisor {
             Stage::Running(_) => Phase::Running,
             Stage::Failed(_) | Stage::Ended(_) => Phase::Exited,
         };
-        let boot_id = kernel_word("random/boot_id");
-        let kernel = kernel_word("osrelease");
-        self.session.send(&GuestMessage::Hello { session, protocol: PROTOCOL, boot_id, kernel, phase });
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let kernel = kernel.trim().to_owned();
+        self.session.send(&GuestMessage::Hello { session, protocol: PROTOCOL, kernel, phase });
     }
 
     /// Once in a boot: a host that is not sure whether it did so may say it again.
@@ -132,6 +130,7 @@ impl Supervisor {
             return;
         }
         clock::set(config.unix_ns);
+        entropy::reseed(&config.entropy);
         self.logs.set_capacity(config.log_buffer_bytes);
         let modules = self.modules.load_rest();
         self.stage = match modules.and_then(|()| App::start(config, &mut self.logs)) {
@@ -165,8 +164,4 @@ impl Supervisor {
             Stage::Failed(_) | Stage::Ended(_) => {}
         }
     }
-}
-
-fn kernel_word(name: &str) -> String {
-    fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default().trim().to_owned()
 }

@@ -80,7 +80,7 @@ pub(super) async fn launch(
 
 /// Path of the namespace and name of the tap in it.
 fn network_of(spec: &VmSpec) -> Result<(Option<&Path>, Option<&str>), VmmError> {
-    match spec.nic.as_ref().map(|nic| &nic.link) {
+    match spec.nic.as_ref().and_then(|nic| nic.link.as_ref()) {
         None => Ok((None, None)),
         Some(Link::Netns { path, tap }) => Ok((Some(path), Some(tap))),
         Some(Link::Tap { .. }) => {

@@ -38,7 +38,7 @@ fn spec() -> VmSpec {
         disks: vec![disk("roost-image", true, None), disk("vol_1", false, Some(rate))],
         nic: Some(Nic {
             mac: [2, 82, 172, 19, 0, 5],
-            link: Link::Netns { path: "/run/netns/x".into(), tap: "tap0".into() },
+            link: Some(Link::Netns { path: "/run/netns/x".into(), tap: "tap0".into() }),
         }),
     }
 }

@@ -50,7 +50,8 @@ pub(super) struct DiskArgument<'a> {
 }
 
 pub(super) struct NicArgument {
-    pub fd: RawFd,
+    /// None: connected to nothing.
+    pub fd: Option<RawFd>,
     pub mac: [u8; 6],
 }
 
@@ -115,7 +116,11 @@ impl Arguments<'_> {
         }
         if let Some(NicArgument { fd, mac }) = &self.nic {
             let mac = mac.map(|b| format!("{b:02x}")).join(":");
-            option("-netdev", format!("tap,id=net,fd={fd},vhost=off"));
+            let netdev = match fd {
+                Some(fd) => format!("tap,id=net,fd={fd},vhost=off"),
+                None => "hubport,id=net,hubid=0".to_owned(),
+            };
+            option("-netdev", netdev);
             option("-device", format!("virtio-net-device,netdev=net,mac={mac}"));
         }
         if self.begin == Begin::Incoming {

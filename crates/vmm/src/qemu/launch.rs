@@ -46,7 +46,7 @@ pub(super) async fn launch(qemu: &Qemu, spec: &VmSpec, place: &Place, begin: Beg
         memory_mib: spec.memory_mib,
         kernel_args: kernel_args(qemu, spec),
         disks: spec.disks.iter().zip(&disks).map(disk_argument).collect(),
-        nic: spec.nic.as_ref().zip(tap).map(|(nic, fd)| NicArgument { fd, mac: nic.mac }),
+        nic: spec.nic.as_ref().map(|nic| NicArgument { fd: tap, mac: nic.mac }),
         begin,
         qmp: qmp.as_raw_fd(),
         guest: guest.as_raw_fd(),
@@ -121,7 +121,7 @@ fn disk_argument<'a>((disk, file): (&'a Disk, &File)) -> DiskArgument<'a> {
 }
 
 fn tap_of(spec: &VmSpec) -> Result<Option<RawFd>, VmmError> {
-    match spec.nic.as_ref().map(|nic| &nic.link) {
+    match spec.nic.as_ref().and_then(|nic| nic.link.as_ref()) {
         None => Ok(None),
         Some(Link::Tap { fd, .. }) => Ok(Some(fd.as_raw_fd())),
         Some(Link::Netns { .. }) => Err(VmmError::Spec("QEMU takes an open tap, not a namespace".into())),

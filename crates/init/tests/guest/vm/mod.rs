@@ -17,6 +17,9 @@ use roost_guest_api::{
 };
 use tokio::{net::UnixStream, sync::mpsc, time::timeout};
 
+/// QEMU's own for a first network device.
+const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
+
 /// A guest boots within this on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -128,6 +131,7 @@ pub fn shell(script: &str) -> RunConfig {
         hostname: "box".into(),
         host_aliases: vec!["box.vm.app.internal".into()],
         network: GuestNetwork {
+            mac: MAC,
             ipv6: "fdaa:0:1:2:3:4:5:2".parse().unwrap(),
             // QEMU's own user-mode network.
             ipv4: "10.0.2.15".parse().unwrap(),
@@ -145,8 +149,14 @@ pub fn shell(script: &str) -> RunConfig {
         mounts: Vec::new(),
         swap_mib: 0,
         unix_ns: now_ns(),
+        entropy: fresh(),
         log_buffer_bytes: 1 << 20,
     }
+}
+
+/// base64 of 64 bytes.
+pub fn fresh() -> String {
+    format!("{}==", "Nw".repeat(43))
 }
 
 pub fn process(name: &str, script: &str) -> GuestProcess {
