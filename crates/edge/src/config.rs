@@ -14,7 +14,7 @@ use roost_model::{AppName, HostId, Region};
 use roost_seal::MasterKey;
 use tokio::net::TcpListener;
 
-use crate::arrivals::ClientLimits;
+use crate::{arrivals::ClientLimits, limits};
 
 /// `EAFNOSUPPORT` of Linux.
 const NO_SUCH_FAMILY: i32 = 97;
@@ -46,6 +46,8 @@ pub struct EdgeConfig {
     pub patience: Duration,
     /// Open client connections; the next one waits to be accepted.
     pub max_connections: usize,
+    /// For the whole head of a request, and between two requests on one connection.
+    pub head_timeout: Duration,
     /// Most that one client's address may ask for.
     pub client_limits: ClientLimits,
     /// Proxies in front: each connection from them begins with a PROXY header that says whose it is.
@@ -68,6 +70,7 @@ impl EdgeConfig {
             idle_after: Duration::from_secs(10),
             patience: Duration::from_secs(60),
             max_connections: DEFAULT_MAX_CONNECTIONS,
+            head_timeout: limits::HEAD_TIMEOUT,
             client_limits: ClientLimits::default(),
             proxies: Vec::new(),
             services_address: Ipv6Addr::UNSPECIFIED.into(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{Method, Request, Response, request};
+use http::{Method, Request, Response, Version, request};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
@@ -10,6 +10,7 @@ use crate::{
     backend::{Backend, SendError},
     connect::{Connected, Reuse},
     failure::{Code, Failure},
+    framing,
     limits::ANSWER_TIMEOUT,
     request_body::{Progress, RequestBody},
 };
@@ -32,10 +33,13 @@ pub(crate) enum Sent {
 
 impl Outgoing {
     /// `head` with the headers that the app shall see.
-    pub fn new(head: request::Parts, body: Incoming) -> Self {
+    pub fn new(mut head: request::Parts, body: Incoming) -> Self {
         let progress = Progress::default();
         let body = RequestBody::new(body, &progress);
         let empty = matches!(body, RequestBody::Empty);
+        if !empty && head.version == Version::HTTP_11 {
+            framing::announce_chunks(&mut head.headers);
+        }
         let upgrades = crate::headers::upgrade(&head.headers).is_some();
         let repeatable = empty && !upgrades && is_idempotent(&head.method);
         Self { head, body: Some(body), progress, repeatable }

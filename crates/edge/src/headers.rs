@@ -14,7 +14,7 @@ use roost_model::Region;
 use roost_routing::Steering;
 use ulid::Ulid;
 
-use crate::{client::Client, context::Edge};
+use crate::{client::Client, context::Edge, framing};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("fly-request-id");
 const CLIENT_IP: HeaderName = HeaderName::from_static("fly-client-ip");
@@ -58,12 +58,14 @@ impl RequestId {
 }
 
 /// The protocol that the message wants its connection to be switched to. Only where `Connection`
-/// names `upgrade` does the `Upgrade` header mean anything.
+/// names `upgrade` does the `Upgrade` header mean anything. HTTP/2 is not offered to apps in this way: requests
+/// inside would pass the edge by, with whatever headers their client likes.
 pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     connection_options(headers)
         .any(|option| option.eq_ignore_ascii_case("upgrade"))
         .then(|| headers.get(header::UPGRADE).cloned())
         .flatten()
+        .filter(|protocol| !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2"))
 }
 
 /// Makes the headers of a request those that the app shall see.
@@ -133,7 +135,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(header::CONNECTION) {
         let named: Vec<HeaderName> =
             connection_options(headers).filter_map(|name| name.parse().ok()).collect();
-        named.iter().for_each(|name| drop(headers.remove(name)));
+        named.iter().filter(|name| framing::is_removable(name)).for_each(|name| drop(headers.remove(name)));
     }
     HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(name)));
     headers.remove(header::UPGRADE);

@@ -30,6 +30,7 @@ mod connect;
 mod datagrams;
 mod destination;
 mod forward;
+mod framing;
 mod handlers;
 mod handshake;
 mod headers;

@@ -17,6 +17,7 @@ use crate::{
     destination,
     failure::{Code, Failure},
     forward::{Outgoing, Sent},
+    framing,
     headers::{self, RequestId},
     limits,
     permit::Permit,
@@ -111,10 +112,13 @@ fn host(head: &mut Parts) -> Result<String, Failure> {
     if head.method == Method::CONNECT {
         return Err(Code::BadTarget.into());
     }
+    framing::check(head)?;
     to_origin_form(head)?;
     let mut hosts = head.headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Code::BadHost.into()) };
-    Ok(host.to_str().map_err(|_| Code::BadHost)?.to_owned())
+    let host = host.to_str().map_err(|_| Code::BadHost)?;
+    framing::check_host(host)?;
+    Ok(host.to_owned())
 }
 
 /// `GET http://name/path` becomes `GET /path` with that name as `Host` (RFC 9112, section 3.2.2).

@@ -1,7 +1,7 @@
 //! Where HTTP begins: a client's connection, plain or encrypted, and the requests on it, one after another
 //! over HTTP/1.1, many at once over HTTP/2.
 
-use std::{convert::Infallible, io, pin::pin, sync::Arc};
+use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{
     body::Incoming,
@@ -32,7 +32,7 @@ pub(crate) async fn serve_http(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let client = Arc::new(client);
-    let grace = edge.config.shutdown_grace;
+    let (grace, head_timeout) = (edge.config.shutdown_grace, edge.config.head_timeout);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (edge, client) = (edge.clone(), client.clone());
         async move { Ok::<_, Infallible>(request::handle(&edge, &client, request).await) }
@@ -52,22 +52,24 @@ pub(crate) async fn serve_http(
     }
     let io = TokioIo::new(io);
     let served = match version {
-        HttpVersion::Http1 => until_done!(pin!(http1().serve_connection(io, service).with_upgrades())),
-        HttpVersion::Http2 => until_done!(Box::pin(http2().serve_connection(io, service))),
+        HttpVersion::Http1 => {
+            until_done!(pin!(http1(head_timeout).serve_connection(io, service).with_upgrades()))
+        }
+        HttpVersion::Http2 => until_done!(Box::pin(http2(head_timeout).serve_connection(io, service))),
     };
     served.map_err(io::Error::other)
 }
 
-fn http1() -> http1::Builder {
+fn http1(head_timeout: Duration) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(limits::HEAD_TIMEOUT)
+        .header_read_timeout(head_timeout)
         .max_headers(limits::MAX_HEADERS)
         .max_buf_size(limits::MAX_BUFFER);
     http
 }
 
-fn http2() -> http2::Builder<TokioExecutor> {
+fn http2(head_timeout: Duration) -> http2::Builder<TokioExecutor> {
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new())
         .max_concurrent_streams(limits::H2_STREAMS)
@@ -75,7 +77,7 @@ fn http2() -> http2::Builder<TokioExecutor> {
         .initial_connection_window_size(limits::H2_CONNECTION_WINDOW)
         .max_send_buf_size(limits::MAX_BUFFER)
         .max_header_list_size(limits::H2_HEAD)
-        .keep_alive_interval(limits::HEAD_TIMEOUT)
+        .keep_alive_interval(head_timeout)
         .keep_alive_timeout(limits::H2_PING_TIMEOUT);
     http
 }

@@ -75,6 +75,18 @@ async fn an_app_sees_the_documented_headers_and_no_forged_ones() {
 }
 
 #[tokio::test]
+async fn an_upgrade_to_http_2_is_not_offered_to_apps() {
+    let node = Node::with([FakeMachine::of("web", Router::new().fallback(show_headers)).started()]).await;
+    let request = node
+        .request("web", "/")
+        .header("connection", "upgrade, http2-settings")
+        .header("upgrade", "h2c")
+        .header("http2-settings", "AAMAAABkAAQAAP__");
+    let seen = node.send(request.body(Body::empty()).unwrap()).await.body;
+    assert!(!seen.contains("upgrade") && !seen.contains("http2"), "{seen}");
+}
+
+#[tokio::test]
 async fn bodies_stream_both_ways_at_once() {
     let echo = post(|request: Request| async { Response::new(request.into_body()) });
     let node = Node::with([FakeMachine::of("web", Router::new().route("/", echo)).started()]).await;

@@ -10,8 +10,7 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use rcgen::{CertificateParams, KeyPair};
-use roost_catalog::{Challenge, Change, NameEntry, SealedCertificate};
+use roost_catalog::{Challenge, Change, NameEntry};
 use roost_fake_host::FakeMachine;
 use roost_records::ChallengeKind;
 use rustls::{
@@ -21,7 +20,10 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 use serde_json::json;
-use support::{Node, says, tls::trusting_anyone};
+use support::{
+    Node, says,
+    tls::{certify, trusting_anyone},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -48,22 +50,6 @@ async fn get(stream: TlsStream<TcpStream>, host: &str) -> String {
     let request = Request::get("/").header("host", host).body(Body::empty()).unwrap();
     let body = sender.send_request(request).await.unwrap().into_body().collect().await.unwrap();
     String::from_utf8(body.to_bytes().to_vec()).unwrap()
-}
-
-/// Gives `name` to `app` with a fresh certificate, which is returned.
-async fn certify(node: &Node, name: &str, app: Option<&str>) -> CertificateDer<'static> {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
-    let sealed_for = format!("test/{name}");
-    let sealed = SealedCertificate {
-        chain: certificate.pem(),
-        sealed_key: node.keys.seal(&sealed_for, key.serialize_pem().as_bytes()),
-        sealed_for,
-    };
-    let app = app.map(|app| app.parse().unwrap());
-    let entry = NameEntry { hostname: name.to_owned(), app, certificate: Some(Arc::new(sealed)) };
-    node.catalog.apply([Change::Name(entry)]);
-    certificate.der().clone()
 }
 
 /// Connects as soon as the edge has taken a new certificate up.

@@ -157,7 +157,7 @@ impl Shared {
         match self.with(id, |entry| entry.plan.outcome) {
             Ok(Outcome::Hangs) | Err(_) => {}
             Ok(Outcome::Exits { code }) => self.ended(id, exit(code, false)),
-            Ok(Outcome::Serves { .. } | Outcome::ListensElsewhere) => {
+            Ok(Outcome::Serves { .. } | Outcome::ServedByOthers | Outcome::ListensElsewhere) => {
                 self.running(id);
                 let _ = self.change(id, |machine| machine.checks = passing(&machine.config));
             }

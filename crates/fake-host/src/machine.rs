@@ -51,6 +51,12 @@ impl FakeMachine {
         self
     }
 
+    /// Its app is a program that the test starts at the machine's address.
+    pub fn served_by_others(mut self) -> Self {
+        self.plan.outcome = Outcome::ServedByOthers;
+        self
+    }
+
     /// From `started` until its app listens.
     pub fn listens_after(mut self, after: Duration) -> Self {
         self.plan.outcome = Outcome::Serves { after };

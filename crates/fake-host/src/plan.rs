@@ -28,6 +28,8 @@ pub(crate) enum Outcome {
     Serves {
         after: Duration,
     },
+    /// A program of the test's own listens at its address, or none does.
+    ServedByOthers,
     /// Its app listens on a port that no service names, of its guest's loopback.
     ListensElsewhere,
     Exits {

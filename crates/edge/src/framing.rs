@@ -1,0 +1,69 @@
+//! How a request's body is framed and whom the request is for, where the parser beneath is kinder than a proxy may be:
+//! what two readers could read differently is refused, or said anew in one way.
+//!
+//! The parser itself refuses two lengths, lengths that are no number, folded lines, lone CRs, NULs, blanks before
+//! colons and chunks that are none; of a length beside chunks it keeps the chunks, and ends the connection.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header, request::Parts};
+
+use crate::failure::{Code, Failure};
+
+/// `Connection` may not take these away: they say where a message ends and whom it is for.
+const END_TO_END: [HeaderName; 2] = [header::HOST, header::CONTENT_LENGTH];
+
+/// Refuses a head whose body could be found to end elsewhere, or that names two hosts.
+pub(crate) fn check(head: &Parts) -> Result<(), Failure> {
+    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next()
+        && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        return Err(Failure::new(Code::BodyBroken, "Of transfer codings only chunked, once, is read."));
+    }
+    // The parser of HTTP/2 lets one through that is said twice, and servers do not agree on that.
+    if head.headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
+        return Err(Failure::new(Code::BodyBroken, "It has two lengths."));
+    }
+    match head.uri.authority() {
+        Some(authority) if head.version == Version::HTTP_2 => one_host(&head.headers, authority.as_str()),
+        _ => Ok(()),
+    }
+}
+
+/// Over HTTP/2 a `Host` may say again what `:authority` says (RFC 9113, section 8.3.1).
+fn one_host(headers: &HeaderMap, authority: &str) -> Result<(), Failure> {
+    let same = |host: &HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+    match headers.get_all(header::HOST).iter().all(same) {
+        true => Ok(()),
+        false => Err(Failure::new(Code::BadHost, ":authority and Host differ.")),
+    }
+}
+
+/// Refuses what is no host with an optional port (RFC 9110, section 7.2): a user, a path, a list, blanks.
+pub(crate) fn check_host(host: &str) -> Result<(), Failure> {
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, port),
+        _ => (host, ""),
+    };
+    let in_brackets = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let fine = match in_brackets {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !name.is_empty() && name.bytes().all(allowed),
+    };
+    match fine && port.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(()),
+        false => Err(Failure::new(Code::BadHost, format!("{host:?} is no host with an optional port."))),
+    }
+}
+
+/// Whether a field that `Connection` names is one of a connection at all.
+pub(crate) fn is_removable(name: &HeaderName) -> bool {
+    !END_TO_END.contains(name)
+}
+
+/// Says how long a body of unknown length is: without it a GET's would be left away.
+pub(crate) fn announce_chunks(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::CONTENT_LENGTH) {
+        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+}
