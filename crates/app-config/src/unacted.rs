@@ -1,9 +1,11 @@
 //! Keys that are accepted and stored although nothing acts on them yet. A deploy says them, so that
 //! nobody believes in what does not happen.
 
+use roost_model::HttpOptions;
+
 use crate::{
     AppConfig,
-    section::{Build, Deploy, Experimental, HttpOptions, HttpService, ServiceSection, StrategyName, Vm},
+    section::{Build, Deploy, Experimental, HttpService, ServiceSection, StrategyName, Vm},
 };
 
 /// Collects the paths of keys that are set.
@@ -79,7 +81,13 @@ fn service(found: &mut Unacted, at: &str, service: &ServiceSection) {
 }
 
 fn http_options(found: &mut Unacted, at: &str, options: Option<&HttpOptions>) {
-    found.note(options.is_some(), format!("{at}.http_options"));
+    let Some(options) = options else { return };
+    let at = format!("{at}.http_options");
+    found.note(options.compress.is_some(), format!("{at}.compress"));
+    found.note(options.response.is_some(), format!("{at}.response"));
+    found.note(options.idle_timeout.is_some(), format!("{at}.idle_timeout"));
+    found.note(options.headers_read_timeout.is_some(), format!("{at}.headers_read_timeout"));
+    found.note(!options.replay_cache.is_empty(), format!("{at}.replay_cache"));
 }
 
 fn vm(found: &mut Unacted, at: &str, vm: &Vm) {

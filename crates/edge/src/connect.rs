@@ -3,6 +3,7 @@
 use std::{
     io::{self, ErrorKind},
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,12 +11,21 @@ use roost_routing::Target;
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
-    backend::Backend,
+    backend::{Backend, Http1, Http2},
     context::Edge,
     failure::{Code, Failure},
     pool::PoolKey,
     socket,
 };
+
+/// How a request goes to a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// On a connection that no other request has meanwhile.
+    Http1(Reuse),
+    /// As a stream among others.
+    Http2,
+}
 
 /// Whether a kept connection will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,20 +46,39 @@ pub(crate) struct Connected {
 /// `limit` bounds one attempt.
 pub(crate) async fn connect(
     edge: &Edge,
-    target: &Target,
+    target: &Arc<Target>,
     port: u16,
-    reuse: Reuse,
+    wire: Wire,
     limit: Duration,
 ) -> Result<Connected, Failure> {
+    let reuse = match wire {
+        Wire::Http1(reuse) => reuse,
+        Wire::Http2 => return stream(edge, target, port, limit).await,
+    };
     if reuse == Reuse::Kept
-        && let Some(backend) = edge.pool.take(&PoolKey::new(target, port))
+        && let Some(connection) = edge.pool.take(&PoolKey::new(target, port))
     {
-        return Ok(Connected { backend, reused: true });
+        return Ok(Connected { backend: Backend::Http1(connection), reused: true });
     }
     let stream = dial(target, port, limit).await?;
-    let backend = Backend::handshake(stream).await;
-    let backend = backend.map_err(|error| Failure::new(Code::NoAnswer, error.to_string()))?;
-    Ok(Connected { backend, reused: false })
+    let connection = Http1::handshake(stream).await.map_err(no_answer)?;
+    Ok(Connected { backend: Backend::Http1(Box::new(connection)), reused: false })
+}
+
+async fn stream(edge: &Edge, target: &Arc<Target>, port: u16, limit: Duration) -> Result<Connected, Failure> {
+    let dial = || {
+        let target = target.clone();
+        async move {
+            let stream = dial(&target, port, limit).await?;
+            Http2::handshake(stream).await.map_err(no_answer)
+        }
+    };
+    let stream = edge.shared.stream(&PoolKey::new(target, port), dial).await?;
+    Ok(Connected { backend: Backend::Http2(stream), reused: true })
+}
+
+fn no_answer(error: hyper::Error) -> Failure {
+    Failure::new(Code::NoAnswer, error.to_string())
 }
 
 /// A new connection. `limit` bounds one attempt.

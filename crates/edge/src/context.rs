@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    EdgeConfig, EdgeError, EdgeParts, arrivals::Arrivals, pool::Pool, queue::Queues, tls::Tls, wake::Wakes,
+    EdgeConfig, EdgeError, EdgeParts, arrivals::Arrivals, pool::Pool, queue::Queues,
+    shared::SharedConnections, tls::Tls, wake::Wakes,
 };
 
 pub(crate) struct Edge {
@@ -21,6 +22,7 @@ pub(crate) struct Edge {
     pub host: HostClient,
     pub vantage: Vantage,
     pub pool: Pool,
+    pub shared: SharedConnections,
     pub wakes: Wakes,
     pub queues: Queues,
     pub arrivals: Arc<Arrivals>,
@@ -56,6 +58,7 @@ impl Edge {
             host,
             region,
             pool: Pool::default(),
+            shared: SharedConnections::default(),
             wakes: Wakes::default(),
             queues: Queues::default(),
             tasks: TaskTracker::new(),

@@ -35,8 +35,9 @@ const TRUSTED: [HeaderName; 4] = [
 ];
 
 /// Of one connection, not of the message (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 4] = [
+const HOP_BY_HOP: [HeaderName; 5] = [
     header::CONNECTION,
+    HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     header::TRANSFER_ENCODING,
@@ -68,8 +69,14 @@ pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
         .filter(|protocol| !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2"))
 }
 
-/// Makes the headers of a request those that the app shall see.
-pub(crate) fn to_app(headers: &mut HeaderMap, edge: &Edge, client: &Client, id: &RequestId) {
+/// Makes the headers of a request those that the app shall see. `version` is the client's.
+pub(crate) fn to_app(
+    headers: &mut HeaderMap,
+    edge: &Edge,
+    client: &Client,
+    id: &RequestId,
+    version: Version,
+) {
     let upgrade = upgrade(headers);
     remove_hop_by_hop(headers);
     TRUSTED.iter().for_each(|name| drop(headers.remove(name)));
@@ -89,7 +96,7 @@ pub(crate) fn to_app(headers: &mut HeaderMap, edge: &Edge, client: &Client, id: 
     if let Entry::Vacant(port) = headers.entry(X_FORWARDED_PORT) {
         port.insert(client.local.port().into());
     }
-    append_list(headers, header::VIA, "1.1 roost");
+    append_list(headers, header::VIA, via(version));
 }
 
 /// HTTP/2 may send a cookie in pieces; HTTP/1.1 has one field for all of them (RFC 9113, section 8.2.3).
@@ -111,8 +118,7 @@ pub(crate) fn to_client(headers: &mut HeaderMap, id: &RequestId, version: Versio
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     }
     headers.insert(REQUEST_ID, id.0.clone());
-    let via = if version == Version::HTTP_10 { "1.0 roost" } else { "1.1 roost" };
-    append_list(headers, header::VIA, via);
+    append_list(headers, header::VIA, via(version));
     headers.entry(header::SERVER).or_insert(HeaderValue::from_static("roost"));
 }
 
@@ -131,7 +137,20 @@ pub(crate) fn steering(headers: &HeaderMap) -> Steering {
     }
 }
 
+/// The version in which a message came to the edge (RFC 9110, section 7.6.3).
+fn via(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "1.0 roost",
+        Version::HTTP_2 => "2 roost",
+        Version::HTTP_3 => "3 roost",
+        _ => "1.1 roost",
+    }
+}
+
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // Of the transfer codings only trailers make sense past this hop, and `Connection` names `TE` as well.
+    let trailers = headers.get_all(header::TE).iter().filter_map(|te| te.to_str().ok());
+    let trailers = trailers.flat_map(|te| te.split(',')).any(|te| te.trim().eq_ignore_ascii_case("trailers"));
     if headers.contains_key(header::CONNECTION) {
         let named: Vec<HeaderName> =
             connection_options(headers).filter_map(|name| name.parse().ok()).collect();
@@ -139,9 +158,9 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
     HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(name)));
     headers.remove(header::UPGRADE);
-    // Of the transfer codings only trailers make sense past this hop.
-    if headers.get(header::TE).is_some_and(|te| te != "trailers") {
-        headers.remove(header::TE);
+    headers.remove(header::TE);
+    if trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
 }
 

@@ -12,7 +12,7 @@
 //!
 //! ```text
 //!  accept ─► http ─► request ─► route ─► wake ─► connect ─► forward ─► respond
-//!   │ arrivals          │         │ permit, queue    │ pool     └─────► upgrade
+//!   │ arrivals          │         │ permit, queue    │ pool, shared └─► upgrade
 //!   └ handshake: tls    │         └─ routing::choose └─ backend
 //!                       └─ destination, well_known
 //! ```
@@ -43,13 +43,16 @@ mod queue;
 mod request;
 mod request_body;
 mod respond;
+mod rewound;
 mod route;
 mod serve_http;
+mod shared;
 mod socket;
 mod stream;
 mod tls;
 mod upgrade;
 mod wake;
+mod websocket;
 mod well_known;
 
 mod context;

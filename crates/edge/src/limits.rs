@@ -44,6 +44,17 @@ pub const H2_HEAD: u32 = 64 * 1024;
 /// How long the client of an HTTP/2 connection may take to answer a ping.
 pub const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Requests at once on one HTTP/2 connection to an app, bytes of one answer that are taken before the client has
+/// read them, and of all: what all streams may have, so that a client that does not read holds up nobody else. The
+/// app is one hop away, where little is under way at any time.
+pub const APP_H2_STREAMS: usize = 100;
+pub const APP_H2_STREAM_WINDOW: u32 = 64 * 1024;
+pub const APP_H2_CONNECTION_WINDOW: u32 = APP_H2_STREAMS as u32 * APP_H2_STREAM_WINDOW;
+
+/// HTTP/2 connections to one port of a machine; past them requests wait for streams: 6,400 at once are more than
+/// a machine serves.
+pub const CONNECTIONS_PER_PORT: usize = 64;
+
 /// How long an app may take to begin its answer; long polling waits minutes.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roost_model::AppName;
+use roost_model::{AppName, HttpOptions};
 use roost_routing::{Refused, Route, Target};
 
 use crate::context::Edge;
@@ -30,6 +30,11 @@ impl Permit {
 
     pub fn target(&self) -> &Arc<Target> {
         &self.target
+    }
+
+    /// The options of HTTP of the public port that the request came to.
+    pub fn http(&self, public_port: u16) -> Option<&HttpOptions> {
+        self.route().http(public_port)
     }
 
     pub fn route(&self) -> &Route {

@@ -1,4 +1,4 @@
-//! Idle connections to machines, kept for the next request.
+//! Idle HTTP/1.1 connections to machines, kept for the next request.
 
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
@@ -12,7 +12,7 @@ use roost_routing::Target;
 use tokio::time::Instant;
 
 use crate::{
-    backend::Backend,
+    backend::Http1,
     limits::{IDLE_CONNECTION, IDLE_PER_MACHINE},
 };
 
@@ -28,7 +28,7 @@ pub(crate) struct PoolKey {
 }
 
 struct Idle {
-    backend: Backend,
+    connection: Box<Http1>,
     since: Instant,
 }
 
@@ -52,25 +52,25 @@ impl Default for Pool {
 
 impl Pool {
     /// The connection that was used last, if one still lives.
-    pub fn take(&self, key: &PoolKey) -> Option<Backend> {
+    pub fn take(&self, key: &PoolKey) -> Option<Box<Http1>> {
         loop {
             let idle = self.shard(key).get_mut(key)?.pop()?;
-            let mut backend = idle.backend;
-            if idle.since.elapsed() < IDLE_CONNECTION && backend.is_idle() {
-                return Some(backend);
+            let mut connection = idle.connection;
+            if idle.since.elapsed() < IDLE_CONNECTION && connection.is_idle() {
+                return Some(connection);
             }
         }
     }
 
     /// Keeps the connection if it can serve again.
-    pub fn put(&self, key: PoolKey, mut backend: Backend) {
-        if !backend.is_idle() {
+    pub fn put(&self, key: PoolKey, mut connection: Box<Http1>) {
+        if !connection.is_idle() {
             return;
         }
         let mut shard = self.shard(&key);
         let kept = shard.entry(key).or_default();
         if kept.len() < IDLE_PER_MACHINE {
-            kept.push(Idle { backend, since: Instant::now() });
+            kept.push(Idle { connection, since: Instant::now() });
         }
     }
 

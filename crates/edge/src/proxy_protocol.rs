@@ -8,7 +8,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use roost_model::service::ProxyProtocol;
+use roost_model::port::ProxyProtocol;
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     time::timeout,

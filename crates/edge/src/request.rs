@@ -5,12 +5,13 @@ use std::sync::Arc;
 use http::{Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
 use http_body_util::Full;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
-use roost_model::AppName;
+use roost_model::{AppName, HttpOptions};
 use roost_routing::Over;
 use tracing::info;
 
 use crate::{
     admission,
+    backend::Backend,
     client::Client,
     connect::connect,
     context::Edge,
@@ -23,7 +24,9 @@ use crate::{
     permit::Permit,
     respond::{AnswerBody, AppBody},
     route::Journey,
-    upgrade, well_known,
+    upgrade,
+    websocket::Extended,
+    well_known,
 };
 
 /// Answers one request: with what the app says, or with why it could not be asked.
@@ -52,6 +55,7 @@ async fn serve(
     id: &RequestId,
     mut request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Failure> {
+    let extended = Extended::translate(&mut request);
     let upgrade = headers::upgrade(request.headers()).map(|_| hyper::upgrade::on(&mut request));
     let (mut head, body) = request.into_parts();
     let host = host(&mut head)?;
@@ -64,7 +68,7 @@ async fn serve(
         return Ok(answer.map(AnswerBody::Own));
     }
     let mut journey = Journey::new(edge, app, client.public_port, headers::steering(&head.headers));
-    headers::to_app(&mut head.headers, edge, client, id);
+    headers::to_app(&mut head.headers, edge, client, id, head.version);
     if head.version == Version::HTTP_2 {
         headers::join_cookies(&mut head.headers);
         head.version = Version::HTTP_11;
@@ -74,8 +78,9 @@ async fn serve(
     loop {
         let permit = journey.admit().await?;
         let port = permit.route().internal_port;
+        let wire = outgoing.wire(permit.http(client.public_port).is_some_and(HttpOptions::speaks_h2));
         let limit = journey.dial_limit();
-        let connected = match connect(edge, permit.target(), port, outgoing.reuse(), limit).await {
+        let connected = match connect(edge, permit.target(), port, wire, limit).await {
             Ok(connected) => connected,
             Err(failure) => {
                 journey.refused(permit.target(), failure)?;
@@ -86,8 +91,9 @@ async fn serve(
             Sent::Answered(response, backend) => {
                 let (head, body) = response.into_parts();
                 if head.status == StatusCode::SWITCHING_PROTOCOLS {
-                    return switch(edge, head, backend, permit, upgrade);
+                    return switch(edge, head, backend, permit, upgrade, extended);
                 }
+                extended.map_or(Ok(()), |extended| extended.declined(&head))?;
                 let body = AnswerBody::App(Box::new(AppBody::new(edge, body, backend, permit)));
                 return Ok(Response::from_parts(head, body));
             }
@@ -135,14 +141,16 @@ fn to_origin_form(head: &mut Parts) -> Result<(), Failure> {
 /// Passes the app's consent on, and carries the new protocol from then on.
 fn switch(
     edge: &Arc<Edge>,
-    head: http::response::Parts,
-    backend: Box<crate::backend::Backend>,
+    mut head: http::response::Parts,
+    backend: Backend,
     permit: Permit,
     upgrade: Option<OnUpgrade>,
+    extended: Option<Extended>,
 ) -> Result<Response<AnswerBody>, Failure> {
     let Some(client) = upgrade else {
         return Err(Failure::new(Code::BadAnswer, "It switched protocols without being asked."));
     };
+    extended.map_or(Ok(()), |extended| extended.agreed(&mut head))?;
     edge.tasks.spawn(upgrade::tunnel(client, backend, permit));
     Ok(Response::from_parts(head, AnswerBody::Own(Full::default())))
 }

@@ -11,12 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
-use crate::{
-    backend::{Backend, poll_body},
-    context::Edge,
-    permit::Permit,
-    pool::PoolKey,
-};
+use crate::{backend::Backend, context::Edge, permit::Permit, pool::PoolKey};
 
 /// Body of an answer of the edge.
 pub(crate) enum AnswerBody {
@@ -26,29 +21,29 @@ pub(crate) enum AnswerBody {
     Own(Full<Bytes>),
 }
 
-/// An app's body with the connection that it comes on. When it ends the connection is kept for the
+/// An app's body with the connection or stream that it comes on. When it ends the connection is kept for the
 /// next request; when the client goes before that, it is closed.
 pub(crate) struct AppBody {
     edge: Arc<Edge>,
     incoming: Incoming,
-    backend: Option<Box<Backend>>,
+    backend: Option<Backend>,
     ended: bool,
     permit: Permit,
 }
 
 impl AppBody {
-    pub fn new(edge: &Arc<Edge>, incoming: Incoming, backend: Box<Backend>, permit: Permit) -> Self {
+    pub fn new(edge: &Arc<Edge>, incoming: Incoming, backend: Backend, permit: Permit) -> Self {
         Self { edge: edge.clone(), incoming, backend: Some(backend), ended: false, permit }
     }
 }
 
 impl Drop for AppBody {
     fn drop(&mut self) {
-        if let Some(backend) = self.backend.take()
+        if let Some(Backend::Http1(connection)) = self.backend.take()
             && (self.ended || self.incoming.is_end_stream())
         {
             let key = PoolKey::new(self.permit.target(), self.permit.route().internal_port);
-            self.edge.pool.put(key, *backend);
+            self.edge.pool.put(key, connection);
         }
     }
 }
@@ -67,7 +62,7 @@ impl Body for AnswerBody {
                 let AppBody { incoming, backend: Some(backend), ended, .. } = &mut **body else {
                     return Poll::Ready(None);
                 };
-                let polled = poll_body(backend, incoming, cx);
+                let polled = backend.poll_body(incoming, cx);
                 *ended = matches!(polled, Poll::Ready(None));
                 polled
             }

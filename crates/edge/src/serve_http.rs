@@ -1,7 +1,7 @@
 //! Where HTTP begins: a client's connection, plain or encrypted, and the requests on it, one after another
 //! over HTTP/1.1, many at once over HTTP/2.
 
-use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, pin::Pin, sync::Arc, time::Duration};
 
 use hyper::{
     body::Incoming,
@@ -17,6 +17,7 @@ use crate::{
     client_io::ClientIo,
     context::Edge,
     limits, request,
+    rewound::Rewound,
 };
 
 /// The versions of HTTP that are spoken over TLS, the best first, as ALPN names them.
@@ -37,10 +38,10 @@ pub(crate) async fn serve_http(
         let (edge, client) = (edge.clone(), client.clone());
         async move { Ok::<_, Infallible>(request::handle(&edge, &client, request).await) }
     });
-    // The same for both, whose connections have no type in common.
+    // The same for all, whose connections have no type in common.
     macro_rules! until_done {
         ($connection:expr) => {{
-            let mut connection = $connection;
+            let mut connection: Pin<&mut _> = $connection;
             match shutdown.run_until_cancelled(connection.as_mut()).await {
                 Some(served) => served,
                 None => {
@@ -52,10 +53,23 @@ pub(crate) async fn serve_http(
     }
     let io = TokioIo::new(io);
     let served = match version {
-        HttpVersion::Http1 => {
-            until_done!(pin!(http1(head_timeout).serve_connection(io, service).with_upgrades()))
+        HttpVersion::Http2 => {
+            let mut connection = Box::pin(http2(head_timeout).serve_connection(io, service));
+            until_done!(connection.as_mut())
         }
-        HttpVersion::Http2 => until_done!(Box::pin(http2(head_timeout).serve_connection(io, service))),
+        HttpVersion::Http1 => {
+            let mut connection = http1(head_timeout).serve_connection(io, service).with_upgrades();
+            match until_done!(Pin::new(&mut connection)) {
+                // The client knows beforehand that HTTP/2 is spoken here, and begins with it (RFC 9113, section 3.3).
+                Err(error) if error.is_parse_version_h2() => {
+                    let Some(parts) = connection.into_parts() else { return Ok(()) };
+                    let io = TokioIo::new(Rewound::new(parts.read_buf, parts.io.into_inner()));
+                    let mut connection = Box::pin(http2(head_timeout).serve_connection(io, parts.service));
+                    until_done!(connection.as_mut())
+                }
+                served => served,
+            }
+        }
     };
     served.map_err(io::Error::other)
 }
@@ -78,6 +92,7 @@ fn http2(head_timeout: Duration) -> http2::Builder<TokioExecutor> {
         .max_send_buf_size(limits::MAX_BUFFER)
         .max_header_list_size(limits::H2_HEAD)
         .keep_alive_interval(head_timeout)
-        .keep_alive_timeout(limits::H2_PING_TIMEOUT);
+        .keep_alive_timeout(limits::H2_PING_TIMEOUT)
+        .enable_connect_protocol();
     http
 }

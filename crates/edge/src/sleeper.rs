@@ -46,6 +46,7 @@ pub(crate) async fn run(edge: Arc<Edge>) {
     loop {
         passes.tick().await;
         edge.pool.sweep();
+        edge.shared.sweep();
         edge.arrivals.sweep();
         pass(&edge, &room, &mut excess);
     }

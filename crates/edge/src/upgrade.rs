@@ -14,19 +14,16 @@ use tracing::debug;
 use crate::{backend::Backend, limits::HALF_CLOSED, permit::Permit};
 
 /// Carries a WebSocket, or whatever was agreed on; holds the request's place until it ends.
-pub(crate) async fn tunnel(client: OnUpgrade, backend: Box<Backend>, permit: Permit) {
+pub(crate) async fn tunnel(client: OnUpgrade, backend: Backend, permit: Permit) {
     if let Err(error) = carry(client, backend).await {
         debug!(machine = %permit.target().id, %error, "tunnel ended early");
     }
     drop(permit);
 }
 
-async fn carry(
-    client: OnUpgrade,
-    backend: Box<Backend>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn carry(client: OnUpgrade, backend: Backend) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut client = TokioIo::new(client.await?);
-    let (app, early) = backend.into_upgraded().await;
+    let Some((app, early)) = backend.into_upgraded().await else { return Ok(()) };
     client.write_all(&early).await?;
     let (from_client, to_client) = split(client);
     let (from_app, to_app) = split(app);

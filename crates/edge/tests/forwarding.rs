@@ -15,7 +15,7 @@ use futures::{SinkExt, StreamExt, stream};
 use http::HeaderMap;
 use http_body_util::BodyExt;
 use roost_fake_host::FakeMachine;
-use support::{Node, says};
+use support::{Node, open_connections, says};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -124,13 +124,6 @@ async fn connections_to_the_machine_are_kept() {
     let id = node.catalog.snapshot().machines().next().unwrap().clone();
     let open = open_connections(SocketAddrV4::new(id.ipv4, 18080));
     assert_eq!(open, 1, "fifty requests one after another need one connection");
-}
-
-/// Established connections to `address`, as the kernel counts them.
-fn open_connections(address: SocketAddrV4) -> usize {
-    let hex = format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    table.lines().filter(|line| line.split_whitespace().nth(2) == Some(&hex) && line.contains(" 01 ")).count()
 }
 
 #[tokio::test]

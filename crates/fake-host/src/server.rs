@@ -3,7 +3,11 @@
 use std::{io, net::SocketAddr};
 
 use axum::Router;
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
 use tokio::{
     net::TcpListener,
     task::{AbortHandle, JoinSet},
@@ -34,8 +38,11 @@ async fn serve(listener: TcpListener, router: Router) {
         tokio::select! {
             Ok((stream, _)) = listener.accept() => {
                 let service = TowerToHyperService::new(router.clone());
-                let http = hyper::server::conn::http1::Builder::new();
-                connections.spawn(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+                connections.spawn(async move {
+                    // HTTP/1.1, and HTTP/2 by prior knowledge.
+                    let http = auto::Builder::new(TokioExecutor::new());
+                    let _ = http.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
+                });
             }
             Some(_) = connections.join_next() => {}
         }

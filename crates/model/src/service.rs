@@ -2,10 +2,11 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::GoDuration;
+use crate::{GoDuration, Port};
 
 type Extra = serde_json::Map<String, serde_json::Value>;
 
@@ -28,6 +29,14 @@ pub struct Service {
     pub autostop: Option<Autostop>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_machines_running: Option<u32>,
+    /// Networks whose clients are served; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub allow_from: Option<Vec<IpNet>>,
+    /// Networks whose clients are not, even if they are allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub deny_from: Option<Vec<IpNet>>,
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -104,76 +113,6 @@ impl<'de> Deserialize<'de> for Autostop {
                 ))),
             },
         }
-    }
-}
-
-/// A public port of a service, or a range of them.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Port {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start_port: Option<u16>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end_port: Option<u16>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub handlers: Vec<Handler>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub force_https: Option<bool>,
-    /// `http_options`, `tls_options`, `proxy_proto_options` and what else a client sends.
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-impl Port {
-    /// First and last public port; `None` when neither form is given.
-    pub fn range(&self) -> Option<(u16, u16)> {
-        match (self.port, self.start_port, self.end_port) {
-            (Some(port), _, _) => Some((port, port)),
-            (None, Some(start), Some(end)) => Some((start, end)),
-            _ => None,
-        }
-    }
-
-    /// The version in `proxy_proto_options`.
-    pub fn proxy_protocol(&self) -> ProxyProtocol {
-        let version = self.extra.get("proxy_proto_options").and_then(|options| options.get("version"));
-        match version.and_then(serde_json::Value::as_str) {
-            Some("v2") => ProxyProtocol::V2,
-            _ => ProxyProtocol::V1,
-        }
-    }
-
-    /// `tls_options`; what cannot be read is as good as not there.
-    pub fn tls_options(&self) -> TlsOptions {
-        let options = self.extra.get("tls_options").cloned().map(serde_json::from_value);
-        options.and_then(Result::ok).unwrap_or_default()
-    }
-}
-
-/// Versions of the PROXY protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ProxyProtocol {
-    #[default]
-    V1,
-    V2,
-}
-
-/// How a port speaks TLS.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TlsOptions {
-    /// Protocols of ALPN, the best first; empty: what the handlers speak.
-    pub alpn: Vec<String>,
-    /// `TLSv1.2`, `TLSv1.3`; empty: both.
-    pub versions: Vec<String>,
-    /// Where no certificate is, show one that nobody vouches for.
-    pub default_self_signed: Option<bool>,
-}
-
-impl TlsOptions {
-    pub fn allows(&self, version: &str) -> bool {
-        self.versions.is_empty() || self.versions.iter().any(|allowed| allowed == version)
     }
 }
 

@@ -1,6 +1,10 @@
 //! A machine's services, and which of them answers a public port.
 
-use roost_model::service::{Autostop, Concurrency, Handler, Protocol, ProxyProtocol, Service, TlsOptions};
+use roost_model::{
+    HttpOptions, Service,
+    port::{ProxyProtocol, TlsOptions},
+    service::{Autostop, Concurrency, Handler, Protocol},
+};
 
 use crate::Sources;
 
@@ -28,6 +32,7 @@ pub struct PublicPort {
     pub last: u16,
     pub handlers: Vec<Handler>,
     pub force_https: bool,
+    pub http: HttpOptions,
     pub tls: TlsOptions,
     /// What the handler `proxy_proto` sends.
     pub proxy_protocol: ProxyProtocol,
@@ -62,8 +67,11 @@ impl From<&Service> for Route {
             let (first, last) = port.range()?;
             let handlers = port.handlers.clone();
             let force_https = port.force_https.unwrap_or(false);
-            let (tls, proxy_protocol) = (port.tls_options(), port.proxy_protocol());
-            Some(PublicPort { first, last, handlers, force_https, tls, proxy_protocol })
+            let http = port.http_options.clone().unwrap_or_default();
+            let tls = port.tls_options.clone().unwrap_or_default();
+            let proxy_protocol = port.proxy_proto_options.as_ref().and_then(|options| options.version);
+            let proxy_protocol = proxy_protocol.unwrap_or_default();
+            Some(PublicPort { first, last, handlers, force_https, http, tls, proxy_protocol })
         });
         Self {
             protocol: service.protocol,
@@ -79,6 +87,14 @@ impl From<&Service> for Route {
 }
 
 impl Route {
+    /// The options of HTTP that a public port has; those of another port that speaks it where a listener stands
+    /// in for the port.
+    pub fn http(&self, public_port: u16) -> Option<&HttpOptions> {
+        let mut ports = self.ports.iter().filter(|port| port.handlers.contains(&Handler::Http));
+        let first = ports.clone().next();
+        ports.find(|port| port.has(public_port)).or(first).map(|port| &port.http)
+    }
+
     fn speaks_http_on(&self, public_port: Option<u16>) -> bool {
         self.protocol == Protocol::Tcp
             && self.ports.iter().any(|port| {
@@ -109,7 +125,7 @@ pub fn find_port(routes: &[Route], protocol: Protocol, public_port: u16) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use roost_model::service::Port;
+    use roost_model::Port;
 
     use super::*;
 

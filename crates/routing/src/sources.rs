@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use roost_model::Service;
-use serde_json::Value;
 
 /// Networks of clients. What is denied is denied even where it is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,30 +18,17 @@ impl Sources {
         let within = |nets: &Vec<IpNet>| nets.iter().any(|net| net.contains(&client));
         !within(&self.deny) && self.allow.as_ref().is_none_or(within)
     }
-
-    /// Nobody, rather than everybody, where a list cannot be read.
-    fn nobody() -> Self {
-        Self { allow: Some(Vec::new()), deny: Vec::new() }
-    }
 }
 
 impl From<&Service> for Sources {
     fn from(service: &Service) -> Self {
-        let list = |key: &str| service.extra.get(key).map(nets);
-        match (list("allow_from"), list("deny_from")) {
-            (Some(None), _) | (_, Some(None)) => Self::nobody(),
-            (allow, deny) => Self { allow: allow.flatten(), deny: deny.flatten().unwrap_or_default() },
-        }
+        Self { allow: service.allow_from.clone(), deny: service.deny_from.clone().unwrap_or_default() }
     }
-}
-
-fn nets(list: &Value) -> Option<Vec<IpNet>> {
-    list.as_array()?.iter().map(|net| net.as_str()?.parse().ok()).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -68,9 +54,11 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_cannot_be_read_lets_nobody_in() {
+    fn a_list_that_cannot_be_read_is_refused() {
         for lists in [json!({ "allow_from": "10.0.0.0/8" }), json!({ "deny_from": ["nonsense"] })] {
-            assert!(!admits(lists, "10.1.2.3"));
+            let mut service = json!({ "internal_port": 1 });
+            service.as_object_mut().unwrap().extend(lists.as_object().unwrap().clone());
+            serde_json::from_value::<Service>(service).unwrap_err();
         }
     }
 }

@@ -13,7 +13,7 @@ use roost_graphql::{
         secret::Secret,
     },
 };
-use roost_model::{AppName, service};
+use roost_model::{AppName, Port, service};
 use roost_records::{AppRecord, DEFAULT_NETWORK, ReleaseRecord};
 
 use super::Session;
@@ -131,7 +131,7 @@ fn services(config: &FlyToml, release: &ReleaseRecord) -> Vec<Service> {
     services.collect()
 }
 
-fn port(port: &service::Port) -> ServicePort {
+fn port(port: &Port) -> ServicePort {
     let handlers = port.handlers.iter().map(|handler| match handler {
         service::Handler::Http => ServiceHandlerType::Http,
         service::Handler::Tls => ServiceHandlerType::Tls,

@@ -1,11 +1,10 @@
 //! Services and checks of a machine, out of `[http_service]`, `[[services]]` and `[checks]`.
 
-use ipnet::IpNet;
 use roost_model::{
-    Service, ServiceCheck,
-    service::{CheckHeader, CheckKind, Handler, NamedChecks, Port, Protocol},
+    Port, Service, ServiceCheck,
+    service::{CheckHeader, CheckKind, Handler, NamedChecks, Protocol},
 };
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 
 use super::includes;
 use crate::{
@@ -53,10 +52,8 @@ fn http_service(section: &HttpService) -> Service {
         port: Some(number),
         handlers,
         force_https,
-        extra: options([
-            ("http_options", json!(section.http_options)),
-            ("tls_options", json!(section.tls_options)),
-        ]),
+        http_options: section.http_options.clone(),
+        tls_options: section.tls_options.clone(),
         ..Port::default()
     };
     Service {
@@ -71,7 +68,9 @@ fn http_service(section: &HttpService) -> Service {
         autostart: Some(section.auto_start_machines.unwrap_or(true)),
         autostop: section.auto_stop_machines,
         min_machines_running: section.min_machines_running,
-        extra: sources(section.allow_from.as_ref(), section.deny_from.as_ref()),
+        allow_from: section.allow_from.clone(),
+        deny_from: section.deny_from.clone(),
+        extra: Map::new(),
     }
 }
 
@@ -87,7 +86,9 @@ fn service(section: &ServiceSection) -> Service {
         autostart: Some(section.auto_start_machines.unwrap_or(true)),
         autostop: section.auto_stop_machines,
         min_machines_running: section.min_machines_running,
-        extra: sources(section.allow_from.as_ref(), section.deny_from.as_ref()),
+        allow_from: section.allow_from.clone(),
+        deny_from: section.deny_from.clone(),
+        extra: Map::new(),
     }
 }
 
@@ -98,22 +99,11 @@ fn port(section: &PortSection) -> Port {
         end_port: section.end_port,
         handlers: section.handlers.clone(),
         force_https: section.force_https,
-        extra: options([
-            ("http_options", json!(section.http_options)),
-            ("tls_options", json!(section.tls_options)),
-            ("proxy_proto_options", json!(section.proxy_proto_options)),
-        ]),
+        http_options: section.http_options.clone(),
+        tls_options: section.tls_options.clone(),
+        proxy_proto_options: section.proxy_proto_options.clone(),
+        extra: Map::new(),
     }
-}
-
-/// Whose clients are served: keys that the Machines API does not have.
-fn sources(allow: Option<&Vec<IpNet>>, deny: Option<&Vec<IpNet>>) -> Map<String, Value> {
-    options([("allow_from", json!(allow)), ("deny_from", json!(deny))])
-}
-
-/// The options that were given.
-fn options<const N: usize>(all: [(&str, Value); N]) -> Map<String, Value> {
-    all.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.to_owned(), v)).collect()
 }
 
 fn check(section: &Check, kind: CheckKind) -> ServiceCheck {

@@ -1,11 +1,15 @@
 //! `[http_service]` and `[[services]]`: how an app is reached.
 
 use ipnet::IpNet;
-use roost_model::service::{Autostop, Concurrency, Handler, Protocol};
+use roost_model::{
+    HttpOptions,
+    port::{ProxyProtoOptions, TlsOptions},
+    service::{Autostop, Concurrency, Handler, Protocol},
+};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use super::{Check, HttpOptions, MachineCheck, ProxyProtoOptions, TlsOptions};
+use super::{Check, MachineCheck};
 use crate::forms::is_default;
 
 /// One web service: public ports 80 and 443.

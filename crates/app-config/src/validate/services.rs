@@ -61,9 +61,8 @@ fn port(at: &str, port: &PortSection, protocol: Protocol, problems: &mut Problem
     if port.force_https == Some(true) && !port.handlers.contains(&Handler::Http) {
         problems.add(format!("{at}.force_https"), "it needs the handler \"http\"");
     }
-    let version = port.proxy_proto_options.as_ref().and_then(|options| options.version.as_deref());
-    if version.is_some_and(|version| !matches!(version, "v1" | "v2")) {
-        problems.add(format!("{at}.proxy_proto_options.version"), "it is \"v1\" or \"v2\"");
+    if port.http_options.is_some() && !port.handlers.contains(&Handler::Http) {
+        problems.add(format!("{at}.http_options"), "it needs the handler \"http\"");
     }
     match (port.port, port.start_port, port.end_port) {
         (Some(port), None, None) if port > 0 => Some((port, port)),

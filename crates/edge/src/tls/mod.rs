@@ -14,7 +14,7 @@ mod self_signed;
 
 use std::sync::Arc;
 
-use roost_model::{AppName, service::Handler};
+use roost_model::{AppName, port::TlsVersion, service::Handler};
 use roost_routing::{PublicPort, is_within};
 use rustls::{ServerConfig, crypto::CryptoProvider, sign::CertifiedKey};
 
@@ -123,7 +123,7 @@ impl Options {
         let spoken = |protocol: &&&[u8]| {
             wishes.alpn.is_empty() || wishes.alpn.iter().any(|wish| wish.as_bytes() == **protocol)
         };
-        let (old, new) = (wishes.allows("TLSv1.2"), wishes.allows("TLSv1.3"));
+        let (old, new) = (wishes.allows(TlsVersion::V1_2), wishes.allows(TlsVersion::V1_3));
         Self {
             versions: match (old, new) {
                 (true, false) => Versions::Only12,

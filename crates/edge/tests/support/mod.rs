@@ -4,7 +4,11 @@
 
 pub mod tls;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{SocketAddr, SocketAddrV4},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
@@ -133,4 +137,11 @@ pub fn record(app: &str) -> AppRecord {
 /// An app that says `text`.
 pub fn says(text: &'static str) -> Router {
     Router::new().fallback(move || async move { text })
+}
+
+/// Established connections to `address`, as the kernel counts them.
+pub fn open_connections(address: SocketAddrV4) -> usize {
+    let hex = format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().filter(|line| line.split_whitespace().nth(2) == Some(&hex) && line.contains(" 01 ")).count()
 }

@@ -6,13 +6,12 @@
 
 use std::{
     future::poll_fn,
-    pin::{Pin, pin},
+    pin::pin,
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body, Frame};
 use hyper::{
     body::Incoming,
     client::conn::http1::{self, Connection, SendRequest},
@@ -20,25 +19,17 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::SendError;
 use crate::{limits, request_body::RequestBody};
 
-pub(crate) struct Backend {
+pub(crate) struct Http1 {
     sender: SendRequest<RequestBody>,
     connection: Connection<TokioIo<TcpStream>, RequestBody>,
     /// The connection must not be driven any further.
     ended: bool,
 }
 
-/// Why there is no answer.
-#[derive(Debug)]
-pub(crate) enum SendError {
-    /// Nothing of the request was sent.
-    Unsent(Box<Request<RequestBody>>),
-    /// Part of it, or all, was.
-    Broken(hyper::Error),
-}
-
-impl Backend {
+impl Http1 {
     pub async fn handshake(stream: TcpStream) -> hyper::Result<Self> {
         let (sender, connection) = http1::Builder::new()
             .max_headers(limits::MAX_HEADERS)
@@ -48,7 +39,7 @@ impl Backend {
         Ok(Self { sender, connection, ended: false })
     }
 
-    /// Sends, and returns when the head of the answer is here; the body needs [`Backend::drive`].
+    /// Sends, and returns when the head of the answer is here; the body needs [`Http1::drive`].
     pub async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, SendError> {
         let mut answer = pin!(self.sender.try_send_request(request));
         let (connection, ended) = (&mut self.connection, &mut self.ended);
@@ -59,10 +50,7 @@ impl Backend {
             *ended = *ended || connection.poll_without_shutdown(cx).is_ready();
             answer.as_mut().poll(cx)
         });
-        answer.await.map_err(|mut error| match error.take_message() {
-            Some(request) => SendError::Unsent(Box::new(request)),
-            None => SendError::Broken(error.into_error()),
-        })
+        answer.await.map_err(SendError::from)
     }
 
     /// Moves bytes as far as they go now.
@@ -86,17 +74,4 @@ impl Backend {
         let parts = self.connection.into_parts();
         (parts.io.into_inner(), parts.read_buf)
     }
-}
-
-/// The next piece of `body`, moving the connection that it comes on.
-pub(crate) fn poll_body(
-    backend: &mut Backend,
-    body: &mut Incoming,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-    if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) {
-        return Poll::Ready(frame);
-    }
-    backend.drive(cx);
-    Pin::new(body).poll_frame(cx)
 }
