@@ -25,7 +25,7 @@ pub const FLOW_QUEUE: usize = 64;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Most header fields of a request; browsers send about 30.
-pub const MAX_HEADERS: usize = 128;
+pub const MAX_HEADERS: usize = 100;
 
 /// Most bytes that are buffered of a head or a piece of a body, each way.
 pub const MAX_BUFFER: usize = 64 * 1024;
