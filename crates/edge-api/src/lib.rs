@@ -4,10 +4,12 @@
 //! | call | body | answer |
 //! |---|---|---|
 //! | `GET /v1/apps/{app}/machines/{id}/load` | | [`MachineLoad`] |
+//! | `POST /v1/apps/{app}/machines/{id}/drain` | | [`MachineLoad`] |
 //! | `GET /v1/challenges/{hostname}` | | [`ShownChallenge`] |
 
 use std::{path::Path, time::Duration};
 
+use http::Method;
 use roost_host_api::client::{Connection, HostError};
 use roost_model::{AppName, MachineId};
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,12 @@ impl EdgeClient {
     pub async fn load(&self, app: &AppName, machine: &MachineId) -> Result<MachineLoad, HostError> {
         let path = format!("/v1/apps/{app}/machines/{machine}/load");
         self.connection.get(&path, CALL_TIMEOUT).await
+    }
+
+    /// Has the WebSockets to the machine end that are open now, both of their ends told so.
+    pub async fn drain(&self, app: &AppName, machine: &MachineId) -> Result<MachineLoad, HostError> {
+        let path = format!("/v1/apps/{app}/machines/{machine}/drain");
+        self.connection.call(Method::POST, &path, None::<&()>, CALL_TIMEOUT).await
     }
 
     /// Fails with "not found" while the edge has none for the name.

@@ -8,11 +8,11 @@ use roost_host_api::HostClient;
 use roost_routing::Vantage;
 use roost_seal::MasterKey;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     EdgeConfig, EdgeError, EdgeParts, arrivals::Arrivals, pool::Pool, queue::Queues,
-    shared::SharedConnections, tls::Tls, wake::Wakes,
+    shared::SharedConnections, tls::Tls, tunnels::Tunnels, wake::Wakes,
 };
 
 pub(crate) struct Edge {
@@ -23,6 +23,7 @@ pub(crate) struct Edge {
     pub vantage: Vantage,
     pub pool: Pool,
     pub shared: SharedConnections,
+    pub tunnels: Tunnels,
     pub wakes: Wakes,
     pub queues: Queues,
     pub arrivals: Arc<Arrivals>,
@@ -43,6 +44,7 @@ impl Edge {
         config: EdgeConfig,
         parts: EdgeParts,
         https_port: Option<u16>,
+        shutdown: CancellationToken,
     ) -> Result<Arc<Self>, EdgeError> {
         let EdgeParts { catalog, host, keys } = parts;
         let region = HeaderValue::from_str(config.region.as_str())
@@ -59,6 +61,7 @@ impl Edge {
             region,
             pool: Pool::default(),
             shared: SharedConnections::default(),
+            tunnels: Tunnels::new(shutdown),
             wakes: Wakes::default(),
             queues: Queues::default(),
             tasks: TaskTracker::new(),

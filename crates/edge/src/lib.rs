@@ -50,6 +50,7 @@ mod shared;
 mod socket;
 mod stream;
 mod tls;
+mod tunnels;
 mod upgrade;
 mod wake;
 mod websocket;

@@ -112,5 +112,11 @@ pub const STOP_REPORT: Duration = Duration::from_secs(10);
 /// Silence after which the kernel asks whether the other end of a connection is still there.
 pub const KEEPALIVE: Duration = Duration::from_secs(60);
 
+/// How long the ends of a WebSocket have to answer that it closes.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes that are held of a WebSocket each way.
+pub const TUNNEL_BUFFER: usize = 8 * 1024;
+
 /// How long a tunnel goes on after one of its ends has closed.
 pub const HALF_CLOSED: Duration = Duration::from_secs(2);

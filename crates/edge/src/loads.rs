@@ -1,6 +1,6 @@
 //! The edge's own interface: tells the other roles of its box how busy a machine is.
 //!
-//! A deploy asks before it stops a machine, so that no request is cut; who orders a certificate asks whether
+//! A deploy asks before it stops a machine, so that no request is cut, and has WebSockets end; who orders a certificate asks whether
 //! the proof is there before the authority looks.
 
 use std::convert::Infallible;
@@ -45,7 +45,11 @@ pub async fn serve_loads(listener: UnixListener, catalog: Catalog, shutdown: Can
 }
 
 fn answer(catalog: &Catalog, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let body = (request.method() == Method::GET).then(|| body(catalog, request.uri().path())).flatten();
+    let body = match *request.method() {
+        Method::GET => body(catalog, request.uri().path()),
+        Method::POST => drain(catalog, request.uri().path()),
+        _ => None,
+    };
     match body {
         Some(body) => {
             let json = (header::CONTENT_TYPE, "application/json");
@@ -60,7 +64,7 @@ fn answer(catalog: &Catalog, request: &Request<Incoming>) -> Response<Full<Bytes
 }
 
 fn body(catalog: &Catalog, path: &str) -> Option<Vec<u8>> {
-    if let Some((app, machine)) = machine_of(path) {
+    if let Some((app, machine)) = machine_of(path, "/load") {
         return serde_json::to_vec(&load_of(catalog, &app, &machine)).ok();
     }
     let hostname = path.strip_prefix("/v1/challenges/")?;
@@ -68,8 +72,16 @@ fn body(catalog: &Catalog, path: &str) -> Option<Vec<u8>> {
     serde_json::to_vec(&ShownChallenge { token }).ok()
 }
 
-fn machine_of(path: &str) -> Option<(AppName, MachineId)> {
-    let (app, machine) = path.strip_prefix("/v1/apps/")?.strip_suffix("/load")?.split_once("/machines/")?;
+fn drain(catalog: &Catalog, path: &str) -> Option<Vec<u8>> {
+    let (app, machine) = machine_of(path, "/drain")?;
+    if let Some(target) = catalog.load().app(&app).and_then(|app| app.target(&machine)) {
+        target.load.ask_to_drain();
+    }
+    serde_json::to_vec(&load_of(catalog, &app, &machine)).ok()
+}
+
+fn machine_of(path: &str, call: &str) -> Option<(AppName, MachineId)> {
+    let (app, machine) = path.strip_prefix("/v1/apps/")?.strip_suffix(call)?.split_once("/machines/")?;
     Some((app.parse().ok()?, machine.parse().ok()?))
 }
 

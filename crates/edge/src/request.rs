@@ -150,7 +150,8 @@ fn switch(
     let Some(client) = upgrade else {
         return Err(Failure::new(Code::BadAnswer, "It switched protocols without being asked."));
     };
+    let protocol = upgrade::Protocol::of(&head.headers);
     extended.map_or(Ok(()), |extended| extended.agreed(&mut head))?;
-    edge.tasks.spawn(upgrade::tunnel(client, backend, permit));
+    edge.tasks.spawn(upgrade::tunnel(edge.clone(), protocol, client, backend, permit));
     Ok(Response::from_parts(head, AnswerBody::Own(Full::default())))
 }

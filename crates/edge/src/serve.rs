@@ -22,7 +22,7 @@ pub async fn serve(
 ) -> Result<(), EdgeError> {
     let grace = config.shutdown_grace;
     let room = Arc::new(Semaphore::new(config.max_connections));
-    let edge = Edge::new(config, parts, https_port(&listeners))?;
+    let edge = Edge::new(config, parts, https_port(&listeners), shutdown.clone())?;
     // A warm start has certificates before the first client comes.
     let certificates = tls::refresh(&edge).await;
     let accepting = TaskTracker::new();

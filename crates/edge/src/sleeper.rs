@@ -47,6 +47,7 @@ pub(crate) async fn run(edge: Arc<Edge>) {
         passes.tick().await;
         edge.pool.sweep();
         edge.shared.sweep();
+        edge.tunnels.sweep();
         edge.arrivals.sweep();
         pass(&edge, &room, &mut excess);
     }
@@ -57,6 +58,9 @@ fn pass(edge: &Arc<Edge>, room: &Arc<Semaphore>, excess: &mut ExcessSince) {
     let now = Now { running: edge.now(), wall: Timestamp::now() };
     let mut still = HashSet::new();
     for app in snapshot.apps() {
+        for target in app.routes.targets.iter().filter(|target| target.load.take_drain()) {
+            edge.tunnels.end(&target.id);
+        }
         let plan = plan(&app.routes, now, edge.config.idle_after);
         for target in plan.idle {
             let Ok(place) = room.clone().try_acquire_owned() else { break };
@@ -72,6 +76,7 @@ fn pass(edge: &Arc<Edge>, room: &Arc<Semaphore>, excess: &mut ExcessSince) {
                 && let Ok(place) = room.clone().try_acquire_owned()
             {
                 target.load.close();
+                edge.tunnels.end(&target.id);
                 put_to_sleep(edge, place, &app.name, target, "more machines than its load needs");
             }
         }

@@ -1,8 +1,9 @@
 //! Step 5, for requests that ask to switch protocols: when the app agrees, bytes go both ways until
 //! the ends have closed.
 
-use std::{io, pin::pin};
+use std::{io, pin::pin, sync::Arc};
 
+use http::{HeaderMap, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -11,20 +12,61 @@ use tokio::{
 };
 use tracing::debug;
 
-use crate::{backend::Backend, limits::HALF_CLOSED, permit::Permit};
+use crate::{
+    backend::Backend, context::Edge, limits::HALF_CLOSED, permit::Permit, rewound::Rewound, websocket,
+};
+
+/// What the ends agreed to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    WebSocket,
+    /// Whatever it is.
+    Other,
+}
+
+impl Protocol {
+    /// As the app's consent says.
+    pub fn of(headers: &HeaderMap) -> Self {
+        match headers.get(header::UPGRADE) {
+            Some(protocol) if protocol.as_bytes().eq_ignore_ascii_case(b"websocket") => Self::WebSocket,
+            _ => Self::Other,
+        }
+    }
+}
 
 /// Carries a WebSocket, or whatever was agreed on; holds the request's place until it ends.
-pub(crate) async fn tunnel(client: OnUpgrade, backend: Backend, permit: Permit) {
-    if let Err(error) = carry(client, backend).await {
+pub(crate) async fn tunnel(
+    edge: Arc<Edge>,
+    protocol: Protocol,
+    client: OnUpgrade,
+    backend: Backend,
+    permit: Permit,
+) {
+    if let Err(error) = carry(&edge, protocol, client, backend, &permit).await {
         debug!(machine = %permit.target().id, %error, "tunnel ended early");
     }
     drop(permit);
 }
 
-async fn carry(client: OnUpgrade, backend: Backend) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let mut client = TokioIo::new(client.await?);
+async fn carry(
+    edge: &Edge,
+    protocol: Protocol,
+    client: OnUpgrade,
+    backend: Backend,
+    permit: &Permit,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let leave = edge.tunnels.leave_of(&permit.target().id);
+    let client = TokioIo::new(client.await?);
     let Some((app, early)) = backend.into_upgraded().await else { return Ok(()) };
-    client.write_all(&early).await?;
+    let app = Rewound::new(early, app);
+    match protocol {
+        Protocol::WebSocket => websocket::carry(client, app, &leave).await?,
+        Protocol::Other => copy_both(client, app).await?,
+    }
+    Ok(())
+}
+
+async fn copy_both(client: impl AsyncRead + AsyncWrite, app: impl AsyncRead + AsyncWrite) -> io::Result<()> {
     let (from_client, to_client) = split(client);
     let (from_app, to_app) = split(app);
     let mut up = pin!(pump(from_client, to_app));
@@ -33,14 +75,13 @@ async fn carry(client: OnUpgrade, backend: Backend) -> Result<(), Box<dyn std::e
     tokio::select! {
         done = &mut up => {
             done?;
-            timeout(HALF_CLOSED, down).await??;
+            timeout(HALF_CLOSED, down).await?
         }
         done = &mut down => {
             done?;
-            timeout(HALF_CLOSED, up).await??;
+            timeout(HALF_CLOSED, up).await?
         }
     }
-    Ok(())
 }
 
 async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {

@@ -5,7 +5,7 @@
 //! request in it, ever: that is what makes it safe to stop.
 
 use std::{
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -19,6 +19,8 @@ pub struct Load {
     word: AtomicU32,
     /// Milliseconds of the edge's own clock; 0: never.
     last_active_ms: AtomicU64,
+    /// Whoever stops the machine wants its tunnels to end.
+    drain: AtomicBool,
 }
 
 /// Why a machine took no request.
@@ -88,6 +90,16 @@ impl Load {
     /// Closes the door behind whatever is in flight.
     pub fn close(&self) {
         self.word.fetch_or(CLOSED, Ordering::AcqRel);
+    }
+
+    /// Has the tunnels end that are open now.
+    pub fn ask_to_drain(&self) {
+        self.drain.store(true, Ordering::Release);
+    }
+
+    /// Whether that was asked since the last look.
+    pub fn take_drain(&self) -> bool {
+        self.drain.load(Ordering::Relaxed) && self.drain.swap(false, Ordering::AcqRel)
     }
 
     /// Opens the door again.

@@ -133,7 +133,13 @@ async fn drain(work: &Work, id: &MachineId) {
 }
 
 async fn is_idle(work: &Work, id: &MachineId, waited: Duration) -> bool {
-    match work.api.edge.load(&work.app.name, id).await {
+    let edge = &work.api.edge;
+    match edge.load(&work.app.name, id).await {
+        // Requests end by themselves, WebSockets need not; their clients come back to another machine.
+        Ok(load) if load.cordoned && load.in_flight > 0 => {
+            let _ = edge.drain(&work.app.name, id).await;
+            false
+        }
         Ok(load) => (load.cordoned || waited > CORDON_SEEN) && load.in_flight == 0,
         // No edge runs here, so none has a request in flight.
         Err(HostError::Unreachable { .. }) => true,

@@ -1,0 +1,114 @@
+//! Carries a WebSocket between its ends, and closes it on both sides when it has to go.
+
+use std::{io, pin::pin};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::frames::{For, Frames, going_away};
+use crate::limits::{CLOSE_TIMEOUT, HALF_CLOSED, TUNNEL_BUFFER};
+
+/// Until an end closes; from `leave` on the ends are told so, and get a moment to answer.
+pub(crate) async fn carry(
+    client: impl AsyncRead + AsyncWrite + Unpin,
+    app: impl AsyncRead + AsyncWrite + Unpin,
+    leave: &CancellationToken,
+) -> io::Result<()> {
+    let (from_client, to_client) = split(client);
+    let (from_app, to_app) = split(app);
+    let mut up = pin!(pump(from_client, to_app, For::App, leave));
+    let mut down = pin!(pump(from_app, to_client, For::Client, leave));
+    let carried = async {
+        tokio::select! {
+            done = &mut up => {
+                done?;
+                timeout(HALF_CLOSED, down).await?
+            }
+            done = &mut down => {
+                done?;
+                timeout(HALF_CLOSED, up).await?
+            }
+        }
+    };
+    let late = async {
+        leave.cancelled().await;
+        tokio::time::sleep(CLOSE_TIMEOUT).await;
+    };
+    tokio::select! {
+        carried = carried => carried,
+        () = late => Ok(()),
+    }
+}
+
+/// One direction. The other's close frame, after ours, is the answer to it and not passed on.
+async fn pump(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    end: For,
+    leave: &CancellationToken,
+) -> io::Result<()> {
+    let mut frames = Frames::default();
+    let mut buffer = vec![0; TUNNEL_BUFFER];
+    loop {
+        let length = tokio::select! {
+            length = from.read(&mut buffer) => length?,
+            () = leave.cancelled(), if frames.at_boundary() => break,
+        };
+        if length == 0 {
+            return to.shutdown().await;
+        }
+        let boundary = frames.pass(&buffer[..length]);
+        let leaves_at = boundary.filter(|_| leave.is_cancelled());
+        to.write_all(&buffer[..leaves_at.unwrap_or(length)]).await?;
+        to.flush().await?;
+        if leaves_at.is_some() {
+            break;
+        }
+    }
+    if !frames.closed() {
+        to.write_all(&going_away(end)).await?;
+        to.flush().await?;
+        while !frames.closed() {
+            match from.read(&mut buffer).await? {
+                0 => break,
+                length => drop(frames.pass(&buffer[..length])),
+            }
+        }
+    }
+    to.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An unmasked text frame.
+    fn text(text: &str) -> Vec<u8> {
+        [&[0x81, text.len() as u8], text.as_bytes()].concat()
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_has_begun_is_whole_before_the_close() {
+        let (client, mut at_client) = tokio::io::duplex(1024);
+        let (app, mut at_app) = tokio::io::duplex(1024);
+        let leave = CancellationToken::new();
+        let end = leave.clone();
+        let carried = tokio::spawn(async move { carry(client, app, &end).await });
+        let (frame, next) = (text("hello"), text("never"));
+        at_app.write_all(&frame[..3]).await.unwrap();
+        let mut seen = vec![0; 3];
+        at_client.read_exact(&mut seen).await.unwrap();
+        leave.cancel();
+        at_app.write_all(&[&frame[3..], &next[..4]].concat()).await.unwrap();
+        let mut rest = vec![0; frame.len() - 3 + 4];
+        at_client.read_exact(&mut rest).await.unwrap();
+        assert_eq!([seen, rest].concat(), [frame, going_away(For::Client)].concat());
+        // Both answer, and that is the end.
+        at_app.write_all(&[&next[4..], &going_away(For::Client)].concat()).await.unwrap();
+        at_client.write_all(&going_away(For::App)).await.unwrap();
+        carried.await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,7 @@
+//! WebSockets: asked for over HTTP/1.1 or HTTP/2, and told when the machine or the edge goes away.
+
+mod carry;
+mod extended;
+mod frames;
+
+pub(crate) use self::{carry::carry, extended::Extended};
