@@ -87,7 +87,6 @@ fn http_options(found: &mut Unacted, at: &str, options: Option<&HttpOptions>) {
     found.note(options.response.is_some(), format!("{at}.response"));
     found.note(options.idle_timeout.is_some(), format!("{at}.idle_timeout"));
     found.note(options.headers_read_timeout.is_some(), format!("{at}.headers_read_timeout"));
-    found.note(!options.replay_cache.is_empty(), format!("{at}.replay_cache"));
 }
 
 fn vm(found: &mut Unacted, at: &str, vm: &Vm) {

@@ -79,6 +79,11 @@ fn each_part_is_checked() {
     for (text, path) in [
         ("[http_service]\nforce_https = true", "http_service"),
         ("[deploy]\nmax_unavailable = 0", "deploy.max_unavailable"),
+        (
+            "[http_service]\ninternal_port = 1\n[[http_service.http_options.replay_cache]]\npath_prefix = \"/\"\n\
+             type = \"cookie\"\nname = \"s\"\nttl_seconds = 9",
+            "http_service.http_options.replay_cache[0].ttl_seconds",
+        ),
         ("[processes]\nWeb = \"x\"", "processes.Web"),
         ("[processes]\nweb = \"sh -c 'x\"", "processes.web"),
         ("[vm]\nsize = \"huge\"", "vm[0]"),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::{StreamExt, future::join_all};
 use roost_directory::{Directory, DirectoryError, Event, KeyValue, Range, Revision};
 use roost_model::{AppName, service::Protocol};
-use roost_records::{CertificateRecord, ChallengeRecord, PortRecord, Record, key};
+use roost_records::{CertificateRecord, ChallengeRecord, DEFAULT_NETWORK, PortRecord, Record, key};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -115,7 +115,8 @@ async fn everything(
 
 fn app(kv: &KeyValue) -> Option<AppRecord> {
     let record = decode::<roost_records::AppRecord>(kv)?;
-    Some(AppRecord { name: record.name, network: record.network })
+    let in_default_network = record.network_name == DEFAULT_NETWORK;
+    Some(AppRecord { name: record.name, org: record.org, network: record.network, in_default_network })
 }
 
 fn app_name_entry(kv: &KeyValue) -> Option<NameEntry> {

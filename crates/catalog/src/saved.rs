@@ -16,7 +16,7 @@ use tracing::warn;
 use crate::{AppRecord, Change, NameEntry, PortHolder, Snapshot, state::State};
 
 /// Version of the file; another one is not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Saved<Machine> {

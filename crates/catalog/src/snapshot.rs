@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use roost_host_api::{HostInfo, Machine};
 use roost_model::{AppName, HostId, MachineId, NetworkId, service::Protocol};
+use roost_routing::replay::Home;
 use serde::{Deserialize, Serialize};
 
 use crate::{Challenge, NameEntry, names::Names, shards::Shards};
@@ -46,7 +47,11 @@ pub struct AppEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppRecord {
     pub name: AppName,
+    /// Slug of the org.
+    pub org: String,
     pub network: NetworkId,
+    /// The network is the org's first one.
+    pub in_default_network: bool,
 }
 
 /// A host and how fresh the copy of its machines is.
@@ -116,6 +121,12 @@ impl AppEntry {
 
     pub fn target(&self, id: &MachineId) -> Option<&Arc<roost_routing::Target>> {
         self.routes.targets.iter().find(|t| t.id == *id)
+    }
+
+    /// Where the app lives; `None` when only machines tell of it.
+    pub fn home(&self) -> Option<Home<'_>> {
+        let AppRecord { org, network, in_default_network, .. } = &**self.record.as_ref()?;
+        Some(Home { org, network: *network, in_default_network: *in_default_network })
     }
 
     /// The app's private network, by its record or else by its machines.

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    EdgeConfig, EdgeError, EdgeParts, arrivals::Arrivals, pool::Pool, queue::Queues,
-    shared::SharedConnections, tls::Tls, tunnels::Tunnels, wake::Wakes,
+    EdgeConfig, EdgeError, EdgeParts, arrivals::Arrivals, pool::Pool, queue::Queues, replay::ReplayCache,
+    request_body::Room, shared::SharedConnections, tls::Tls, tunnels::Tunnels, wake::Wakes,
 };
 
 pub(crate) struct Edge {
@@ -26,6 +26,9 @@ pub(crate) struct Edge {
     pub tunnels: Tunnels,
     pub wakes: Wakes,
     pub queues: Queues,
+    pub replays: ReplayCache,
+    /// For bodies that may have to be sent again.
+    pub room: Arc<Room>,
     pub arrivals: Arc<Arrivals>,
     pub tls: Tls,
     /// Opens certificates' keys; without it there are only the edge's own certificates.
@@ -64,6 +67,8 @@ impl Edge {
             tunnels: Tunnels::new(shutdown),
             wakes: Wakes::default(),
             queues: Queues::default(),
+            replays: ReplayCache::default(),
+            room: Arc::default(),
             tasks: TaskTracker::new(),
             started: Instant::now(),
         }))

@@ -60,6 +60,10 @@ codes! {
     NoAnswer "E303" BAD_GATEWAY "The app closed the connection before it answered.";
     AnswerTimeout "E304" GATEWAY_TIMEOUT "The app did not begin its answer in time.";
     BadAnswer "E305" BAD_GATEWAY "The app's answer is not HTTP.";
+    ReplayInvalid "E306" BAD_GATEWAY "The app's fly-replay cannot be read.";
+    ReplayLoop "E307" LOOP_DETECTED "The request was replayed too often.";
+    ReplayBody "E308" PAYLOAD_TOO_LARGE "The app asked for a replay, and the request's body is too large for one.";
+    ReplayForbidden "E309" BAD_GATEWAY "The app asked for a replay by an app that is not there, or whose organization or network is closed to it.";
     BadHost "E401" BAD_REQUEST "The request names no host, or more than one.";
     BadTarget "E402" BAD_REQUEST "The edge is no forward proxy: a request names a path of an app.";
     BodyBroken "E403" BAD_REQUEST "The request's body broke off or is not framed correctly.";

@@ -1,13 +1,15 @@
 //! Step 5: the request goes to the machine, and the head of the answer comes back.
 
-use std::{error::Error as _, mem, time::Duration};
+use std::{error::Error as _, mem, sync::Arc, time::Duration};
 
 use h2::Reason;
 use http::{
-    Method, Request, Response, Uri, Version, header, request,
+    HeaderName, HeaderValue, Method, Request, Response, Uri, Version, header, request,
     uri::{Authority, Scheme},
 };
 use hyper::body::Incoming;
+use roost_model::MachineId;
+use roost_routing::replay::Transform;
 use tokio::time::timeout;
 
 use crate::{
@@ -16,7 +18,7 @@ use crate::{
     failure::{Code, Failure},
     framing,
     limits::ANSWER_TIMEOUT,
-    request_body::{Progress, RequestBody},
+    request_body::{RequestBody, Room, Upload},
 };
 
 /// What to do about an app that answers nonsense.
@@ -27,10 +29,13 @@ pub(crate) struct Outgoing {
     head: request::Parts,
     /// Taken when it is sent; comes back if nothing of it was.
     body: Option<RequestBody>,
-    progress: Progress,
+    /// Absent where the body is empty.
+    upload: Option<Upload>,
     upgrades: bool,
     repeatable: bool,
 }
+
+const PREFERRED_UNAVAILABLE: HeaderName = HeaderName::from_static("fly-preferred-instance-unavailable");
 
 /// How an attempt went.
 pub(crate) enum Sent {
@@ -41,16 +46,62 @@ pub(crate) enum Sent {
 
 impl Outgoing {
     /// `head` with the headers that the app shall see.
-    pub fn new(mut head: request::Parts, body: Incoming) -> Self {
-        let progress = Progress::default();
-        let body = RequestBody::new(body, &progress);
-        let empty = matches!(body, RequestBody::Empty);
-        if !empty && head.version == Version::HTTP_11 {
+    pub fn new(mut head: request::Parts, body: Incoming, room: &Arc<Room>) -> Self {
+        let (body, upload) = RequestBody::new(body, room);
+        if upload.is_some() && head.version == Version::HTTP_11 {
             framing::announce_chunks(&mut head.headers);
         }
         let upgrades = crate::headers::upgrade(&head.headers).is_some();
-        let repeatable = empty && !upgrades && is_idempotent(&head.method);
-        Self { head, body: Some(body), progress, upgrades, repeatable }
+        let repeatable = upload.is_none() && !upgrades && is_idempotent(&head.method);
+        Self { head, body: Some(body), upload, upgrades, repeatable }
+    }
+
+    pub fn head(&self) -> &request::Parts {
+        &self.head
+    }
+
+    pub fn set_head(&mut self, head: request::Parts) {
+        self.head = head;
+    }
+
+    /// Sets a header of the platform's own, or removes it.
+    pub fn set(&mut self, name: HeaderName, value: Option<HeaderValue>) {
+        match value {
+            Some(value) => drop(self.head.headers.insert(name, value)),
+            None => drop(self.head.headers.remove(name)),
+        }
+    }
+
+    /// Tells the app that the machine it, or its client, would have preferred could not be had.
+    pub fn tell_unavailable(&mut self, preferred: Option<&MachineId>) {
+        if let Some(id) = preferred {
+            self.set(PREFERRED_UNAVAILABLE, HeaderValue::from_str(id.as_str()).ok());
+        }
+    }
+
+    /// Changes the request as an app wants it that sends it elsewhere.
+    pub fn transform(&mut self, transform: &Transform) {
+        transform.change_headers(&mut self.head.headers);
+        if let Some(path) = &transform.path {
+            self.head.uri = path.clone().into();
+        }
+    }
+
+    /// Makes it ready for another machine, from the beginning; false when its body was too large to be kept.
+    pub fn begin_again(&mut self) -> bool {
+        match &self.upload {
+            None => self.body = Some(RequestBody::Empty),
+            Some(upload) => self.body = upload.again(),
+        }
+        self.head.headers.remove(PREFERRED_UNAVAILABLE);
+        self.body.is_some()
+    }
+
+    /// It will not be sent again.
+    pub fn keep_no_longer(&self) {
+        if let Some(upload) = &self.upload {
+            upload.keep_no_longer();
+        }
     }
 
     /// How it is sent to an app that speaks HTTP/2, or does not. Protocols are switched by HTTP/1.1 alone; a
@@ -71,7 +122,7 @@ impl Outgoing {
             to_http2_form(&mut head)?;
         }
         let request = Request::from_parts(head, body);
-        match answer(&mut backend, request, &self.progress, ANSWER_TIMEOUT).await? {
+        match answer(&mut backend, request, self.upload.as_ref(), ANSWER_TIMEOUT).await? {
             Ok(response) => Ok(Sent::Answered(response, backend)),
             Err(SendError::Unsent(request)) => {
                 self.body = Some(request.into_body());
@@ -90,15 +141,15 @@ impl Outgoing {
 async fn answer(
     backend: &mut Backend,
     request: Request<RequestBody>,
-    progress: &Progress,
+    upload: Option<&Upload>,
     limit: Duration,
 ) -> Result<Result<Response<Incoming>, SendError>, Failure> {
     let mut answer = Box::pin(backend.send(request));
     loop {
-        let before = progress.pieces();
+        let before = upload.map(Upload::pieces);
         match timeout(limit, &mut answer).await {
             Ok(answer) => return Ok(answer),
-            Err(_) if progress.pieces() > before => {}
+            Err(_) if upload.map(Upload::pieces) > before => {}
             Err(_) => return Err(Code::AnswerTimeout.into()),
         }
     }

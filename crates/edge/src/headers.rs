@@ -11,7 +11,7 @@ use http::{
     header::{self, Entry},
 };
 use roost_model::Region;
-use roost_routing::Steering;
+use roost_routing::{Place, Steering};
 use ulid::Ulid;
 
 use crate::{client::Client, context::Edge, framing};
@@ -127,13 +127,14 @@ pub(crate) fn steering(headers: &HeaderMap) -> Steering {
     let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let regions = |name| {
         let list = value(name).unwrap_or_default();
-        list.split(',').filter_map(|region| region.trim().parse::<Region>().ok()).collect()
+        list.split(',').filter_map(|region| region.trim().parse::<Place>().ok()).collect()
     };
     Steering {
         force_instance: value("fly-force-instance-id").and_then(|id| id.trim().parse().ok()),
         prefer_instance: value("fly-prefer-instance-id").and_then(|id| id.trim().parse().ok()),
         force_regions: regions("fly-force-region"),
         prefer_regions: regions("fly-prefer-region"),
+        elsewhere_than: None,
     }
 }
 

@@ -12,7 +12,8 @@
 //!
 //! ```text
 //!  accept ─► http ─► request ─► route ─► wake ─► connect ─► forward ─► respond
-//!   │ arrivals          │         │ permit, queue    │ pool, shared └─► upgrade
+//!   │ arrivals          │  ▲      │ permit, queue    │ pool,    ├─────► upgrade
+//!   │                   │  └──────┼──────────────────┼─ shared ─┘ replay
 //!   └ handshake: tls    │         └─ routing::choose └─ backend
 //!                       └─ destination, well_known
 //! ```
@@ -29,6 +30,7 @@ mod client_io;
 mod connect;
 mod datagrams;
 mod destination;
+mod exchange;
 mod forward;
 mod framing;
 mod handlers;
@@ -40,6 +42,7 @@ mod pool;
 mod postgres;
 mod proxy_protocol;
 mod queue;
+mod replay;
 mod request;
 mod request_body;
 mod respond;
@@ -60,6 +63,7 @@ mod context;
 mod failure;
 mod limits;
 mod loads;
+mod machine_io;
 mod sleeper;
 
 pub use arrivals::ClientLimits;

@@ -81,6 +81,20 @@ pub const IDLE_PER_MACHINE: usize = 64;
 /// How long an idle connection is kept: shorter than the 5 s after which common runtimes close it.
 pub const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
+/// Longest body of a request that an app can have replayed, and the bytes of all bodies that are kept for that.
+/// A piece counts 64 bytes more than it has.
+pub const MAX_REPLAYED_BODY: usize = 1024 * 1024;
+pub const MAX_KEPT_BODIES: usize = 64 * 1024 * 1024;
+
+/// How long a request that came back from a replay may wait for the machine that asked for it.
+pub const REPLAY_FALLBACK_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Replays that are remembered of one app and of the node, and the longest cookie or header that tells sessions
+/// apart, in bytes.
+pub const MAX_KEPT_REPLAYS_PER_APP: usize = 16 * 1024;
+pub const MAX_KEPT_REPLAYS: usize = 128 * 1024;
+pub const MAX_SESSION_KEY: usize = 512;
+
 /// Requests of one app that wait for room at once.
 pub const MAX_QUEUED: usize = 1000;
 

@@ -28,6 +28,10 @@ impl Permit {
         Ok(Self { edge, app, target, route })
     }
 
+    pub fn app(&self) -> &AppName {
+        &self.app
+    }
+
     pub fn target(&self) -> &Arc<Target> {
         &self.target
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
 use http_body_util::Full;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
-use roost_model::{AppName, HttpOptions};
+use roost_model::AppName;
 use roost_routing::Over;
 use tracing::info;
 
@@ -13,15 +13,15 @@ use crate::{
     admission,
     backend::Backend,
     client::Client,
-    connect::connect,
     context::Edge,
     destination,
+    exchange::Answered,
     failure::{Code, Failure},
-    forward::{Outgoing, Sent},
+    forward::Outgoing,
     framing,
     headers::{self, RequestId},
-    limits,
     permit::Permit,
+    replay::Trip,
     respond::{AnswerBody, AppBody},
     route::Journey,
     upgrade,
@@ -67,40 +67,22 @@ async fn serve(
     if let Some(answer) = well_known::to_https(edge, client, &app, &head) {
         return Ok(answer.map(AnswerBody::Own));
     }
-    let mut journey = Journey::new(edge, app, client.public_port, headers::steering(&head.headers));
+    let journey = Journey::new(edge, app, client.public_port, headers::steering(&head.headers));
     headers::to_app(&mut head.headers, edge, client, id, head.version);
     if head.version == Version::HTTP_2 {
         headers::join_cookies(&mut head.headers);
         head.version = Version::HTTP_11;
     }
-    let mut outgoing = Outgoing::new(head, body);
-    let mut resends = 0;
-    loop {
-        let permit = journey.admit().await?;
-        let port = permit.route().internal_port;
-        let wire = outgoing.wire(permit.http(client.public_port).is_some_and(HttpOptions::speaks_h2));
-        let limit = journey.dial_limit();
-        let connected = match connect(edge, permit.target(), port, wire, limit).await {
-            Ok(connected) => connected,
-            Err(failure) => {
-                journey.refused(permit.target(), failure)?;
-                continue;
-            }
-        };
-        match outgoing.send(connected).await? {
-            Sent::Answered(response, backend) => {
-                let (head, body) = response.into_parts();
-                if head.status == StatusCode::SWITCHING_PROTOCOLS {
-                    return switch(edge, head, backend, permit, upgrade, extended);
-                }
-                extended.map_or(Ok(()), |extended| extended.declined(&head))?;
-                let body = AnswerBody::App(Box::new(AppBody::new(edge, body, backend, permit)));
-                return Ok(Response::from_parts(head, body));
-            }
-            Sent::Again(failure) if resends == limits::MAX_RESENDS => return Err(failure),
-            Sent::Again(_) => resends += 1,
-        }
+    let outgoing = Outgoing::new(head, body, &edge.room);
+    let answered = Trip::new(edge, client, journey, outgoing).answer().await?;
+    let Answered { response, backend, permit } = answered;
+    let (head, body) = response.into_parts();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(edge, head, backend, permit, upgrade, extended);
     }
+    extended.map_or(Ok(()), |extended| extended.declined(&head))?;
+    let body = AnswerBody::App(Box::new(AppBody::new(edge, body, backend, permit)));
+    Ok(Response::from_parts(head, body))
 }
 
 /// The app that the request is for.

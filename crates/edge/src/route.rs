@@ -27,6 +27,8 @@ pub(crate) struct Journey {
     app: AppName,
     public_port: u16,
     steering: Steering,
+    /// As asked for at first; given up when its wake fails.
+    preferred: Option<MachineId>,
     begun: Instant,
     deadline: Instant,
     /// Machines that refused this request since the last pause.
@@ -65,6 +67,7 @@ impl Journey {
             edge: edge.clone(),
             app,
             public_port,
+            preferred: steering.prefer_instance.clone(),
             steering,
             begun,
             deadline: begun + edge.config.patience,
@@ -74,6 +77,27 @@ impl Journey {
             changes: None,
             last: Code::NotReady.into(),
         }
+    }
+
+    pub fn app(&self) -> &AppName {
+        &self.app
+    }
+
+    pub fn public_port(&self) -> u16 {
+        self.public_port
+    }
+
+    /// The request goes elsewhere, with a patience of its own.
+    pub fn reroute(&mut self, app: AppName, steering: Steering, limit: Option<Duration>) {
+        let (changes, patience) = (self.changes.take(), self.edge.config.patience);
+        let edge = self.edge.clone();
+        *self = Self { changes, ..Self::over(self.over, &edge, app, self.public_port, steering) };
+        self.deadline = self.begun + limit.unwrap_or(patience).min(patience);
+    }
+
+    /// The machine that the request would have preferred to this one.
+    pub fn missed_preference(&self, target: &Target) -> Option<&MachineId> {
+        self.preferred.as_ref().filter(|id| **id != target.id)
     }
 
     /// A place in a machine.
@@ -115,7 +139,8 @@ impl Journey {
     /// How long the next attempt to connect may take: longer each time.
     pub fn dial_limit(&self) -> Duration {
         let Some(first) = self.first_refusal else { return limits::FIRST_DIAL };
-        first.elapsed().clamp(limits::FIRST_DIAL, limits::LONGEST_DIAL)
+        let left = self.deadline.saturating_duration_since(Instant::now()).max(limits::FIRST_DIAL);
+        first.elapsed().clamp(limits::FIRST_DIAL, limits::LONGEST_DIAL).min(left)
     }
 
     fn look(&mut self) -> Result<Step, Failure> {
@@ -155,7 +180,14 @@ impl Journey {
             Step::Wake(target) => {
                 self.last = Code::WakeTimeout.into();
                 let woken = timeout_at(self.deadline, wake::wake(&self.edge, &self.app, &target)).await;
-                return woken.unwrap_or_else(|_| Err(self.last.clone()));
+                return match woken.unwrap_or_else(|_| Err(self.last.clone())) {
+                    // It was a wish, no condition: others may serve.
+                    Err(_) if self.steering.prefer_instance.as_ref() == Some(&target.id) => {
+                        self.steering.prefer_instance = None;
+                        Ok(())
+                    }
+                    woken => woken,
+                };
             }
             Step::Queue => {
                 self.last = Code::Full.into();

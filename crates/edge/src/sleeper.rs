@@ -49,6 +49,7 @@ pub(crate) async fn run(edge: Arc<Edge>) {
         edge.shared.sweep();
         edge.tunnels.sweep();
         edge.arrivals.sweep();
+        edge.replays.sweep();
         pass(&edge, &room, &mut excess);
     }
 }

@@ -115,6 +115,17 @@ async fn large_bodies_arrive_whole() {
 }
 
 #[tokio::test]
+async fn an_answer_before_the_end_of_the_upload_reaches_the_client() {
+    let early = post(|| async { (http::StatusCode::PAYLOAD_TOO_LARGE, "too much") });
+    let node = Node::with([FakeMachine::of("web", Router::new().route("/", early)).started()]).await;
+    for _ in 0..20 {
+        let body = Body::from(vec![7u8; 3 << 20]);
+        let answer = node.send(node.request("web", "/").method("POST").body(body).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (413, "too much"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn connections_to_the_machine_are_kept() {
     let peer = |info: axum::extract::Request| async move { info.headers().len().to_string() };
     let node = Node::with([FakeMachine::of("web", Router::new().fallback(peer)).started()]).await;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use axum::Router;
 use roost_host_api::{CreateMachine, MachineSpec};
-use roost_model::{AppName, MachineConfig, MachineId, MachineState, NetworkId, Service};
+use roost_model::{AppName, MachineConfig, MachineId, MachineState, NetworkId, Region, Service};
 
 use crate::plan::{Outcome, Plan};
 
@@ -14,6 +14,7 @@ pub struct FakeMachine {
     id: MachineId,
     app: AppName,
     network: NetworkId,
+    region: Region,
     pub(crate) state: MachineState,
     service: serde_json::Value,
     metadata: BTreeMap<String, String>,
@@ -28,6 +29,7 @@ impl FakeMachine {
             id: MachineId::generate(),
             app: app.parse().expect("a valid app name"),
             network: NetworkId(1),
+            region: crate::host::region(),
             state: MachineState::Stopped,
             service: serde_json::json!({
                 "internal_port": 18080,
@@ -81,6 +83,14 @@ impl FakeMachine {
         self
     }
 
+    /// Its region; the host's unless said.
+    ///
+    /// # Panics
+    /// When `region` is no region.
+    pub fn region(self, region: &str) -> Self {
+        Self { region: region.parse().expect("a valid region"), ..self }
+    }
+
     /// Its private network; 1 unless said.
     pub fn network(self, network: u32) -> Self {
         Self { network: NetworkId(network), ..self }
@@ -104,7 +114,7 @@ impl FakeMachine {
             id: self.id,
             app: self.app,
             network: self.network,
-            region: crate::host::region(),
+            region: self.region,
             spec: MachineSpec {
                 config,
                 image: "example/app:latest".parse().expect("a valid reference"),

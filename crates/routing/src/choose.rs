@@ -2,15 +2,15 @@
 //!
 //! Of the machines that run, are not cordoned and whose checks do not fail, the best: first the one
 //! that the client prefers, then by health, by load class, by distance, and by dice among equals.
-//! When all that run are past their soft limit one more is woken beside them; when none runs, one is
-//! woken and waited for.
+//! When all that run are past their soft limit one more is woken beside them; when none runs, or the one that
+//! is preferred by name sleeps, one is woken and waited for.
 
 use std::{cmp::Ordering, sync::Arc, time::Duration};
 
 use rand::Rng;
 use roost_model::{MachineId, MachineState, Region, service::Protocol};
 
-use crate::{App, Health, LoadClass, Route, Target, Vantage, find_port, find_service};
+use crate::{App, Health, LoadClass, Place, Route, Target, Vantage, find_port, find_service};
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy)]
@@ -46,17 +46,19 @@ impl Over {
     }
 }
 
-/// Wishes of the client: `fly-force-instance-id` and its kin.
+/// Wishes of the client (`fly-force-instance-id` and its kin), or of an app that wants a request replayed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Steering {
     /// Only this machine.
     pub force_instance: Option<MachineId>,
     /// This machine when it can serve.
     pub prefer_instance: Option<MachineId>,
-    /// Only these regions; empty: all.
-    pub force_regions: Vec<Region>,
-    /// These regions first, in this order.
-    pub prefer_regions: Vec<Region>,
+    /// Only these places; empty: all.
+    pub force_regions: Vec<Place>,
+    /// These places first, in this order.
+    pub prefer_regions: Vec<Place>,
+    /// Any but this machine.
+    pub elsewhere_than: Option<MachineId>,
 }
 
 /// What to do with the request now.
@@ -182,12 +184,14 @@ fn running(target: &Target, ask: &Ask<'_>, rank: Rank, route: usize) -> Standing
 
 fn allowed(target: &Target, steering: &Steering) -> bool {
     let instance = steering.force_instance.as_ref().is_none_or(|id| *id == target.id);
-    instance && (steering.force_regions.is_empty() || steering.force_regions.contains(&target.region))
+    let here = steering.force_regions.is_empty()
+        || steering.force_regions.iter().any(|place| place.contains(&target.region));
+    instance && here && steering.elsewhere_than.as_ref() != Some(&target.id)
 }
 
-/// Position among the preferred regions; those that nobody named come last.
-fn region_rank(region: &Region, preferred: &[Region]) -> usize {
-    preferred.iter().position(|r| r == region).unwrap_or(preferred.len())
+/// Position among the preferred places; those that nobody named come last.
+fn region_rank(region: &Region, preferred: &[Place]) -> usize {
+    preferred.iter().position(|place| place.contains(region)).unwrap_or(preferred.len())
 }
 
 /// The best seen so far of each standing.
@@ -215,6 +219,12 @@ impl<'a> Seen<'a> {
         // One start at a time: what starts, or has just started, may be all that is needed.
         let wakeable = self.asleep.best.filter(|_| self.pending < Some(Pending::Excluded));
         if let Some((rank, target, route)) = self.ready.best {
+            // The one that was asked for by name is worth a start.
+            if rank.not_preferred
+                && let Some((Rank { not_preferred: false, .. }, target, ())) = wakeable
+            {
+                return Choice::Wake { target };
+            }
             let wake = wakeable.filter(|_| rank.class != LoadClass::UnderSoft).map(|(_, target, ())| target);
             return Choice::Serve { target, route, wake };
         }

@@ -2,7 +2,7 @@
 //!
 //! Responsible for: finding the app that a host name names, the service that answers a public port,
 //! and among the app's machines the one that should serve ([`choose`]) or the ones that nobody
-//! needs ([`sleep`]). Everything that the rules look at comes in as a value: the app's machines
+//! needs ([`sleep`]), and what becomes of a request that its app wants served elsewhere ([`replay`]). Everything that the rules look at comes in as a value: the app's machines
 //! ([`App`]), where the asker stands ([`Vantage`]), the time, the dice.
 //!
 //! Not responsible for: knowing the machines (the catalog does), connecting, waking or stopping them
@@ -13,6 +13,8 @@ mod app;
 mod choose;
 mod load;
 mod name;
+mod place;
+pub mod replay;
 mod service;
 pub mod sleep;
 mod sources;
@@ -23,6 +25,7 @@ pub use app::App;
 pub use choose::{Ask, Choice, Over, Pending, Steering, Unavailable, choose};
 pub use load::{Load, LoadClass, Refused};
 pub use name::{app_of_host, bare_host, is_within, wildcard_above};
+pub use place::{Area, Place};
 pub use service::{Limits, PublicPort, Route, find_port, find_service};
 pub use sources::Sources;
 pub use target::{Health, Target};

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use roost_model::service::{Concurrency, Handler, Protocol};
+use roost_model::{
+    HttpOptions,
+    service::{Concurrency, Handler, Protocol},
+};
 
 use super::Problems;
 use crate::{
@@ -24,6 +27,7 @@ pub(super) fn validate(config: &AppConfig, problems: &mut Problems) {
             Some(_) => {}
         }
         concurrency(at, service.concurrency.as_ref(), problems);
+        replay_cache(at, service.http_options.as_ref(), problems);
         taken.take(at, Protocol::Tcp, (80, 80), problems);
         taken.take(at, Protocol::Tcp, (443, 443), problems);
     }
@@ -61,6 +65,7 @@ fn port(at: &str, port: &PortSection, protocol: Protocol, problems: &mut Problem
     if port.force_https == Some(true) && !port.handlers.contains(&Handler::Http) {
         problems.add(format!("{at}.force_https"), "it needs the handler \"http\"");
     }
+    replay_cache(at, port.http_options.as_ref(), problems);
     if port.http_options.is_some() && !port.handlers.contains(&Handler::Http) {
         problems.add(format!("{at}.http_options"), "it needs the handler \"http\"");
     }
@@ -81,6 +86,29 @@ fn port(at: &str, port: &PortSection, protocol: Protocol, problems: &mut Problem
         _ => {
             problems.add(at, "give either port, or both start_port and end_port");
             None
+        }
+    }
+}
+
+/// The shortest time for which a replay is kept: as `fly-replay-cache-ttl-secs` has it.
+const SHORTEST_TTL_SECS: u32 = 10;
+
+fn replay_cache(at: &str, options: Option<&HttpOptions>, problems: &mut Problems) {
+    let rules = options.map(|options| options.replay_cache.as_slice()).unwrap_or_default();
+    for (n, rule) in rules.iter().enumerate() {
+        let at = format!("{at}.http_options.replay_cache[{n}]");
+        if !rule.path_prefix.contains('/') {
+            problems
+                .add(format!("{at}.path_prefix"), "it is a path such as \"/\", with a host before it or not");
+        }
+        if rule.ttl_seconds.is_none_or(|secs| secs < SHORTEST_TTL_SECS) {
+            problems.add(format!("{at}.ttl_seconds"), "it is 10 or more");
+        }
+        if rule.kind.is_none() {
+            problems.add(format!("{at}.type"), "it is \"cookie\" or \"header\"");
+        }
+        if rule.name.as_deref().is_none_or(str::is_empty) {
+            problems.add(format!("{at}.name"), "it names the cookie or header that tells sessions apart");
         }
     }
 }

@@ -61,7 +61,12 @@ impl Dns {
         let host = FakeHost::start().await;
         let ids: Vec<MachineId> = machines.into_iter().map(|machine| host.add(machine)).collect();
         let catalog = Catalog::open(CatalogConfig::default());
-        catalog.apply([Change::App(AppRecord { name: "asleep".parse().unwrap(), network: NetworkId(1) })]);
+        catalog.apply([Change::App(AppRecord {
+            name: "asleep".parse().unwrap(),
+            org: "personal".into(),
+            network: NetworkId(1),
+            in_default_network: true,
+        })]);
         let shutdown = CancellationToken::new();
         let following = catalog.clone();
         let (client, stop) = (host.client(), shutdown.clone());

@@ -20,11 +20,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::SendError;
-use crate::{limits, request_body::RequestBody};
+use crate::{limits, machine_io::MachineIo, request_body::RequestBody};
 
 pub(crate) struct Http1 {
     sender: SendRequest<RequestBody>,
-    connection: Connection<TokioIo<TcpStream>, RequestBody>,
+    connection: Connection<TokioIo<MachineIo>, RequestBody>,
     /// The connection must not be driven any further.
     ended: bool,
 }
@@ -34,7 +34,7 @@ impl Http1 {
         let (sender, connection) = http1::Builder::new()
             .max_headers(limits::MAX_HEADERS)
             .max_buf_size(limits::MAX_BUFFER)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(MachineIo::new(stream)))
             .await?;
         Ok(Self { sender, connection, ended: false })
     }
@@ -72,6 +72,6 @@ impl Http1 {
         })
         .await;
         let parts = self.connection.into_parts();
-        (parts.io.into_inner(), parts.read_buf)
+        (parts.io.into_inner().into_inner(), parts.read_buf)
     }
 }

@@ -131,7 +131,12 @@ async fn listener(public_port: u16, kind: ListenerKind) -> (Listener, SocketAddr
 }
 
 pub fn record(app: &str) -> AppRecord {
-    AppRecord { name: app.parse().unwrap(), network: NetworkId(1) }
+    AppRecord {
+        name: app.parse().unwrap(),
+        org: "personal".into(),
+        network: NetworkId(1),
+        in_default_network: true,
+    }
 }
 
 /// An app that says `text`.

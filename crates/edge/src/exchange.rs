@@ -1,0 +1,61 @@
+//! One leg of a request: a machine that takes it, a connection, and the head of its answer.
+
+use std::sync::Arc;
+
+use http::Response;
+use hyper::body::Incoming;
+use roost_model::HttpOptions;
+
+use crate::{
+    backend::Backend,
+    connect::connect,
+    context::Edge,
+    failure::Failure,
+    forward::{Outgoing, Sent},
+    limits,
+    permit::Permit,
+    route::Journey,
+};
+
+/// The head of an answer, and where its body comes from.
+pub(crate) struct Answered {
+    pub response: Response<Incoming>,
+    pub backend: Backend,
+    pub permit: Permit,
+}
+
+/// Why there is none.
+pub(crate) enum Lost {
+    /// No machine was reached: the request can go elsewhere.
+    Unreached(Failure),
+    /// A machine may have seen it.
+    Broken(Failure),
+}
+
+/// Sends the request to the machines that the journey leads to, until one answers.
+pub(crate) async fn exchange(
+    edge: &Arc<Edge>,
+    journey: &mut Journey,
+    outgoing: &mut Outgoing,
+) -> Result<Answered, Lost> {
+    let mut resends = 0;
+    loop {
+        let permit = journey.admit().await.map_err(Lost::Unreached)?;
+        outgoing.tell_unavailable(journey.missed_preference(permit.target()));
+        let port = permit.route().internal_port;
+        let wire = outgoing.wire(permit.http(journey.public_port()).is_some_and(HttpOptions::speaks_h2));
+        let limit = journey.dial_limit();
+        let connected = match connect(edge, permit.target(), port, wire, limit).await {
+            Ok(connected) => connected,
+            Err(failure) => {
+                journey.refused(permit.target(), failure).map_err(Lost::Unreached)?;
+                continue;
+            }
+        };
+        match outgoing.send(connected).await.map_err(Lost::Broken)? {
+            Sent::Answered(response, backend) => return Ok(Answered { response, backend, permit }),
+            Sent::Again(failure) if resends == limits::MAX_RESENDS => return Err(Lost::Unreached(failure)),
+            Sent::Again(_) => resends += 1,
+        }
+    }
+}
