@@ -34,7 +34,7 @@ pub async fn serve(http: u16, https: u16, backend: u16, folder: &Path) -> Result
     let listeners =
         vec![listener(http, 80, ListenerKind::Http).await?, listener(https, 443, ListenerKind::Https).await?];
     let host = HostClient::unix(folder.join("no-host.sock"));
-    let parts = EdgeParts { catalog, host, keys: Some(Arc::new(keys)) };
+    let parts = EdgeParts { catalog, host, keys: Some(Arc::new(keys)), quic: Vec::new() };
     Ok(roost_edge::serve(config, parts, listeners, CancellationToken::new()).await?)
 }
 

@@ -14,7 +14,7 @@ use roost_model::{AppName, HostId, Region};
 use roost_seal::MasterKey;
 use tokio::net::TcpListener;
 
-use crate::{arrivals::ClientLimits, limits};
+use crate::{QuicListener, arrivals::ClientLimits, limits};
 
 /// `EAFNOSUPPORT` of Linux.
 const NO_SUCH_FAMILY: i32 = 97;
@@ -27,6 +27,8 @@ pub struct EdgeParts {
     pub host: HostClient,
     /// Opens the keys of certificates.
     pub keys: Option<Arc<MasterKey>>,
+    /// None: HTTP/3 is not spoken.
+    pub quic: Vec<QuicListener>,
 }
 
 /// Open client connections, unless the configuration says otherwise: two descriptors each.

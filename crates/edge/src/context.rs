@@ -35,6 +35,8 @@ pub(crate) struct Edge {
     pub keys: Option<Arc<MasterKey>>,
     /// The public port of a listener that speaks TLS, if there is one.
     pub https_port: Option<u16>,
+    /// Tells clients in TLS that there is HTTP/3, too.
+    pub alternative: Option<HeaderValue>,
     /// Connections, tunnels and stops in progress.
     pub tasks: TaskTracker,
     /// The region as a header value.
@@ -42,21 +44,33 @@ pub(crate) struct Edge {
     started: Instant,
 }
 
+/// Where clients reach the edge by itself, and not an app's own port.
+pub(crate) struct Ports {
+    pub https: Option<u16>,
+    pub http3: Option<u16>,
+}
+
+/// As `Alt-Svc` (RFC 7838); a day, after which a client asks again.
+fn alternative(port: u16) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("h3=\":{port}\"; ma=86400")).ok()
+}
+
 impl Edge {
     pub fn new(
         config: EdgeConfig,
         parts: EdgeParts,
-        https_port: Option<u16>,
+        ports: Ports,
         shutdown: CancellationToken,
     ) -> Result<Arc<Self>, EdgeError> {
-        let EdgeParts { catalog, host, keys } = parts;
+        let EdgeParts { catalog, host, keys, .. } = parts;
         let region = HeaderValue::from_str(config.region.as_str())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
         Ok(Arc::new(Self {
             arrivals: Arrivals::new(config.client_limits),
             tls: Tls::new(&config.base_domain)?,
             keys,
-            https_port,
+            https_port: ports.https,
+            alternative: ports.http3.and_then(alternative),
             vantage: Vantage::alone(config.host.clone()),
             config,
             catalog,

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::{
     backend::{Backend, SendError},
+    client_body::ClientBody,
     connect::{Connected, Reuse, Wire},
     failure::{Code, Failure},
     framing,
@@ -46,7 +47,7 @@ pub(crate) enum Sent {
 
 impl Outgoing {
     /// `head` with the headers that the app shall see.
-    pub fn new(mut head: request::Parts, body: Incoming, room: &Arc<Room>) -> Self {
+    pub fn new(mut head: request::Parts, body: ClientBody, room: &Arc<Room>) -> Self {
         let (body, upload) = RequestBody::new(body, room);
         if upload.is_some() && head.version == Version::HTTP_11 {
             framing::announce_chunks(&mut head.headers);

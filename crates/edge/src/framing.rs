@@ -24,12 +24,14 @@ pub(crate) fn check(head: &Parts) -> Result<(), Failure> {
         return Err(Failure::new(Code::BodyBroken, "It has two lengths."));
     }
     match head.uri.authority() {
-        Some(authority) if head.version == Version::HTTP_2 => one_host(&head.headers, authority.as_str()),
+        Some(authority) if matches!(head.version, Version::HTTP_2 | Version::HTTP_3) => {
+            one_host(&head.headers, authority.as_str())
+        }
         _ => Ok(()),
     }
 }
 
-/// Over HTTP/2 a `Host` may say again what `:authority` says (RFC 9113, section 8.3.1).
+/// Over HTTP/2 and HTTP/3 a `Host` may say again what `:authority` says (RFC 9113, section 8.3.1).
 fn one_host(headers: &HeaderMap, authority: &str) -> Result<(), Failure> {
     let same = |host: &HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
     match headers.get_all(header::HOST).iter().all(same) {

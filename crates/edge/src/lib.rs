@@ -8,7 +8,7 @@
 //! Not responsible for: starting or stopping by its own means (it asks the host), deciding which machine
 //! is best (`roost-routing`), knowing which machines there are (`roost-catalog`).
 //!
-//! The path of a request, one file a step:
+//! The path of a request, one file a step (over HTTP/3 `http3` stands for the first two):
 //!
 //! ```text
 //!  accept ─► http ─► request ─► route ─► wake ─► connect ─► forward ─► respond
@@ -26,6 +26,7 @@ mod admission;
 mod arrivals;
 mod backend;
 mod client;
+mod client_body;
 mod client_io;
 mod connect;
 mod datagrams;
@@ -36,6 +37,7 @@ mod framing;
 mod handlers;
 mod handshake;
 mod headers;
+mod http3;
 mod openings;
 mod permit;
 mod pool;
@@ -69,6 +71,7 @@ mod sleeper;
 pub use arrivals::ClientLimits;
 pub use config::{DEFAULT_MAX_CONNECTIONS, EdgeConfig, EdgeParts, Listener, ListenerKind};
 pub use failure::{Code, ERROR_HEADER, Failure};
+pub use http3::QuicListener;
 pub use loads::serve_loads;
 pub use serve::{EdgeError, serve};
 pub use tls::SelfSignedError;

@@ -55,6 +55,14 @@ pub const APP_H2_CONNECTION_WINDOW: u32 = APP_H2_STREAMS as u32 * APP_H2_STREAM_
 /// a machine serves.
 pub const CONNECTIONS_PER_PORT: usize = 64;
 
+/// Streams beside those of requests that an HTTP/3 client may open: control, and two of QPACK; one more for what
+/// clients open to keep servers used to unknown ones.
+pub const H3_CONTROL_STREAMS: u32 = 8;
+
+/// With fewer places left than this, an HTTP/3 client first shows that its address is its own: it costs a round trip,
+/// and keeps those out who only pretend to be many.
+pub const H3_RETRY_BELOW: usize = 1024;
+
 /// How long an app may take to begin its answer; long polling waits minutes.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
 use http_body_util::Full;
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::upgrade::OnUpgrade;
 use roost_model::AppName;
 use roost_routing::Over;
 use tracing::info;
@@ -13,6 +13,7 @@ use crate::{
     admission,
     backend::Backend,
     client::Client,
+    client_body::ClientBody,
     context::Edge,
     destination,
     exchange::Answered,
@@ -33,7 +34,7 @@ use crate::{
 pub(crate) async fn handle(
     edge: &Arc<Edge>,
     client: &Client,
-    request: Request<Incoming>,
+    request: Request<ClientBody>,
 ) -> Response<AnswerBody> {
     let id = RequestId::generate(&edge.config.region);
     let mut response = match serve(edge, client, &id, request).await {
@@ -45,6 +46,9 @@ pub(crate) async fn handle(
     };
     let version = response.version();
     headers::to_client(response.headers_mut(), &id, version);
+    if let (Some(alternative), Some(_)) = (&edge.alternative, &client.tls) {
+        response.headers_mut().entry(header::ALT_SVC).or_insert_with(|| alternative.clone());
+    }
     *response.version_mut() = Version::HTTP_11;
     response
 }
@@ -53,7 +57,7 @@ async fn serve(
     edge: &Arc<Edge>,
     client: &Client,
     id: &RequestId,
-    mut request: Request<Incoming>,
+    mut request: Request<ClientBody>,
 ) -> Result<Response<AnswerBody>, Failure> {
     let extended = Extended::translate(&mut request);
     let upgrade = headers::upgrade(request.headers()).map(|_| hyper::upgrade::on(&mut request));
@@ -69,7 +73,7 @@ async fn serve(
     }
     let journey = Journey::new(edge, app, client.public_port, headers::steering(&head.headers));
     headers::to_app(&mut head.headers, edge, client, id, head.version);
-    if head.version == Version::HTTP_2 {
+    if matches!(head.version, Version::HTTP_2 | Version::HTTP_3) {
         headers::join_cookies(&mut head.headers);
         head.version = Version::HTTP_11;
     }

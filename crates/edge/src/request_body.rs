@@ -15,9 +15,11 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
-use crate::limits::{MAX_KEPT_BODIES, MAX_REPLAYED_BODY};
+use crate::{
+    client_body::{BodyError, ClientBody},
+    limits::{MAX_KEPT_BODIES, MAX_REPLAYED_BODY},
+};
 
 /// What a kept piece costs beside its bytes: many small ones shall not be cheap.
 const PIECE_COST: usize = 64;
@@ -46,7 +48,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct Taken {
-    incoming: Incoming,
+    incoming: ClientBody,
     /// `None` once it was too much, or is not needed any more.
     kept: Option<Kept>,
 }
@@ -113,7 +115,7 @@ impl Upload {
 
 impl RequestBody {
     /// The body, and a handle on it unless it is empty.
-    pub fn new(incoming: Incoming, room: &Arc<Room>) -> (Self, Option<Upload>) {
+    pub fn new(incoming: ClientBody, room: &Arc<Room>) -> (Self, Option<Upload>) {
         if incoming.is_end_stream() {
             return (Self::Empty, None);
         }
@@ -158,12 +160,12 @@ impl Taken {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Self::Streamed { upload, next } = self.get_mut() else { return Poll::Ready(None) };
         let mut taken = upload.taken();
         let frame = match taken.kept(*next) {

@@ -1,13 +1,16 @@
 //! The role: listeners, the sleeper, and an orderly end.
 
-use std::{io, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 use crate::{
-    EdgeConfig, EdgeParts, Listener, ListenerKind, accept::accept, context::Edge, openings, sleeper, tls,
+    EdgeConfig, EdgeParts, Listener, ListenerKind, QuicListener,
+    accept::accept,
+    context::{Edge, Ports},
+    http3, openings, sleeper, tls,
     tls::SelfSignedError,
 };
 
@@ -16,13 +19,14 @@ use crate::{
 /// Machines are left as they are.
 pub async fn serve(
     config: EdgeConfig,
-    parts: EdgeParts,
+    mut parts: EdgeParts,
     listeners: Vec<Listener>,
     shutdown: CancellationToken,
 ) -> Result<(), EdgeError> {
     let grace = config.shutdown_grace;
     let room = Arc::new(Semaphore::new(config.max_connections));
-    let edge = Edge::new(config, parts, https_port(&listeners), shutdown.clone())?;
+    let quic = std::mem::take(&mut parts.quic);
+    let edge = Edge::new(config, parts, ports(&listeners, &quic), shutdown.clone())?;
     // A warm start has certificates before the first client comes.
     let certificates = tls::refresh(&edge).await;
     let accepting = TaskTracker::new();
@@ -30,6 +34,9 @@ pub async fn serve(
         let address = listener.socket.local_addr().map_err(EdgeError::Listener)?;
         info!(%address, public_port = listener.public_port, "edge listens");
         accepting.spawn(accept(edge.clone(), listener, room.clone(), shutdown.clone()));
+    }
+    for listener in quic {
+        accepting.spawn(http3::serve(edge.clone(), listener, room.clone(), shutdown.clone()));
     }
     accepting.spawn(openings::follow(edge.clone(), room, shutdown.clone()));
     accepting.close();
@@ -44,11 +51,13 @@ pub async fn serve(
     Ok(())
 }
 
-/// Where a client that has to come back encrypted is sent: the port as it is bound, for that is the one
-/// that the client can reach.
-fn https_port(listeners: &[Listener]) -> Option<u16> {
-    let https = listeners.iter().find(|listener| listener.kind == ListenerKind::Https)?;
-    Some(https.socket.local_addr().map_or(https.public_port, |address| address.port()))
+/// The ports as they are bound: those are the ones that clients can reach.
+fn ports(listeners: &[Listener], quic: &[QuicListener]) -> Ports {
+    let https = listeners.iter().find(|listener| listener.kind == ListenerKind::Https);
+    let https = https.map(|listener| (listener.socket.local_addr(), listener.public_port));
+    let http3 = quic.first().map(|listener| (listener.socket.local_addr(), listener.public_port));
+    let bound = |(address, public): (io::Result<SocketAddr>, u16)| address.map_or(public, |a| a.port());
+    Ports { https: https.map(bound), http3: http3.map(bound) }
 }
 
 /// Why the edge could not serve.

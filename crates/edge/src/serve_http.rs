@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     client::{Client, HttpVersion},
+    client_body::ClientBody,
     client_io::ClientIo,
     context::Edge,
     limits, request,
@@ -36,6 +37,7 @@ pub(crate) async fn serve_http(
     let (grace, head_timeout) = (edge.config.shutdown_grace, edge.config.head_timeout);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (edge, client) = (edge.clone(), client.clone());
+        let request = request.map(ClientBody::Tcp);
         async move { Ok::<_, Infallible>(request::handle(&edge, &client, request).await) }
     });
     // The same for all, whose connections have no type in common.

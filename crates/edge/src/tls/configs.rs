@@ -68,6 +68,10 @@ impl Configs {
         Arc::new(config(&self.provider, &self.tickets, Arc::new(Always(certified)), options))
     }
 
+    pub fn tickets(&self) -> Arc<dyn ProducesTickets> {
+        self.tickets.clone()
+    }
+
     fn get(&self, kept: &Kept, options: &Options) -> Arc<ServerConfig> {
         let plain = Options::default();
         if options.protocols == plain.protocols && options.versions == plain.versions {

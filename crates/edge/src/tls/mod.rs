@@ -10,6 +10,7 @@ mod certificates;
 mod challenge;
 mod configs;
 mod keeper;
+mod quic;
 mod self_signed;
 
 use std::sync::Arc;
@@ -18,10 +19,13 @@ use roost_model::{AppName, port::TlsVersion, service::Handler};
 use roost_routing::{PublicPort, is_within};
 use rustls::{ServerConfig, crypto::CryptoProvider, sign::CertifiedKey};
 
-pub(crate) use self::keeper::{keep, refresh};
 pub use self::self_signed::SelfSignedError;
 use self::{certificates::Certificates, configs::Configs};
-use crate::{client::Client, context::Edge, destination, serve_http};
+pub(crate) use self::{
+    keeper::{keep, refresh},
+    quic::for_quic,
+};
+use crate::{client::Client, context::Edge, destination, http3, serve_http};
 
 /// The protocol in which authorities check names (RFC 8737).
 const ACME_PROTOCOL: &[u8] = b"acme-tls/1";
@@ -29,6 +33,8 @@ const ACME_PROTOCOL: &[u8] = b"acme-tls/1";
 pub(crate) struct Tls {
     certificates: Arc<Certificates>,
     configs: Configs,
+    /// The edge's own, which nobody vouches for.
+    own: Certified,
     provider: Arc<CryptoProvider>,
 }
 
@@ -53,10 +59,10 @@ impl Tls {
     /// No certificate of one's own could be made.
     pub fn new(base_domain: &str) -> Result<Self, SelfSignedError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let own = self_signed::make(&[base_domain, &format!("*.{base_domain}")], &provider)?;
+        let own = Arc::new(self_signed::make(&[base_domain, &format!("*.{base_domain}")], &provider)?);
         let certificates = Arc::new(Certificates::default());
-        let configs = Configs::new(provider.clone(), certificates.clone(), Arc::new(own))?;
-        Ok(Self { certificates, configs, provider })
+        let configs = Configs::new(provider.clone(), certificates.clone(), own.clone())?;
+        Ok(Self { certificates, configs, own, provider })
     }
 
     /// The settings for one handshake.
@@ -94,6 +100,7 @@ pub(crate) struct Options {
     pub versions: Versions,
     /// Offered in this order.
     pub protocols: Vec<Vec<u8>>,
+    pub speaks_http3: bool,
     pub self_signed: bool,
 }
 
@@ -108,7 +115,7 @@ pub(crate) enum Versions {
 impl Default for Options {
     fn default() -> Self {
         let protocols = serve_http::ALPN.iter().map(|protocol| protocol.to_vec()).collect();
-        Self { versions: Versions::All, protocols, self_signed: false }
+        Self { versions: Versions::All, protocols, speaks_http3: true, self_signed: false }
     }
 }
 
@@ -120,9 +127,10 @@ fn options(edge: &Edge, app: &AppName, public_port: u16) -> Options {
 impl Options {
     fn of(port: &PublicPort) -> Self {
         let wishes = &port.tls;
-        let spoken = |protocol: &&&[u8]| {
-            wishes.alpn.is_empty() || wishes.alpn.iter().any(|wish| wish.as_bytes() == **protocol)
+        let wished = |protocol: &[u8]| {
+            wishes.alpn.is_empty() || wishes.alpn.iter().any(|wish| wish.as_bytes() == protocol)
         };
+        let http = port.handlers.contains(&Handler::Http);
         let (old, new) = (wishes.allows(TlsVersion::V1_2), wishes.allows(TlsVersion::V1_3));
         Self {
             versions: match (old, new) {
@@ -130,8 +138,12 @@ impl Options {
                 (false, true) => Versions::Only13,
                 _ => Versions::All,
             },
-            protocols: match port.handlers.contains(&Handler::Http) {
-                true => serve_http::ALPN.iter().filter(spoken).map(|protocol| protocol.to_vec()).collect(),
+            speaks_http3: http && wished(http3::ALPN),
+            protocols: match http {
+                true => {
+                    let spoken = serve_http::ALPN.iter().filter(|protocol| wished(protocol));
+                    spoken.map(|protocol| protocol.to_vec()).collect()
+                }
                 // What is in the TLS is between the client and the app.
                 false => wishes.alpn.iter().map(|wish| wish.as_bytes().to_vec()).collect(),
             },

@@ -7,6 +7,7 @@
 mod support;
 
 mod h2;
+mod http3;
 mod slow;
 mod smuggling;
 mod tls_scan;

@@ -18,7 +18,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use roost_catalog::{AppRecord, Catalog, CatalogConfig, Change};
-use roost_edge::{EdgeConfig, EdgeParts, Listener, ListenerKind, serve};
+use roost_edge::{EdgeConfig, EdgeParts, Listener, ListenerKind, QuicListener, serve};
 use roost_fake_host::{FakeHost, FakeMachine};
 use roost_model::{MachineId, MachineState, NetworkId};
 use roost_seal::MasterKey;
@@ -35,6 +35,8 @@ pub struct Node {
     pub address: SocketAddr,
     /// HTTP in TLS.
     pub tls_address: SocketAddr,
+    /// HTTP/3.
+    pub quic_address: SocketAddr,
     /// Seals the keys of certificates.
     pub keys: Arc<MasterKey>,
     pub client: Client<HttpConnector, Body>,
@@ -85,11 +87,15 @@ impl Node {
         let (tls, tls_address) = listener(443, ListenerKind::Https).await;
         let folder = tempfile::tempdir().unwrap();
         let keys = Arc::new(MasterKey::open_or_create(&folder.path().join("master")).unwrap());
-        let parts = EdgeParts { catalog: catalog.clone(), host: host.client(), keys: Some(keys.clone()) };
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let quic_address = socket.local_addr().unwrap();
+        let quic = vec![QuicListener { socket, public_port: 443 }];
+        let parts =
+            EdgeParts { catalog: catalog.clone(), host: host.client(), keys: Some(keys.clone()), quic };
         let serving = serve(config, parts, vec![plain, tls], shutdown.clone());
         let edge = tokio::spawn(async move { serving.await.unwrap() });
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { host, catalog, address, tls_address, keys, client, shutdown, edge }
+        Self { host, catalog, address, tls_address, quic_address, keys, client, shutdown, edge }
     }
 
     pub async fn get(&self, app: &str, path: &str) -> Answer {

@@ -77,6 +77,8 @@ pub struct EdgeSection {
     pub http: Vec<SocketAddr>,
     /// HTTPS listeners: `[::]:443`, `[::]:8443` when not root; none when empty.
     pub https: Vec<SocketAddr>,
+    /// HTTP/3 listeners, over UDP: as those of HTTPS as a rule. None when empty, which is the default.
+    pub http3: Vec<SocketAddr>,
     /// Public ports that no app can have.
     pub reserved_ports: Vec<u16>,
     /// Proxies in front, which begin each connection with a PROXY header (version 1 or 2).
@@ -146,6 +148,7 @@ impl Default for EdgeSection {
         Self {
             http: everywhere(http),
             https: everywhere(https),
+            http3: Vec::new(),
             // SSH and DNS, by which people reach and use the box.
             reserved_ports: vec![22, 53],
             proxies: Vec::new(),

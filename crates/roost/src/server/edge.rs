@@ -1,10 +1,13 @@
 //! The edge role: listeners for the apps' users.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use roost_catalog::Catalog;
-use roost_edge::{ClientLimits, EdgeConfig, EdgeParts, Listener, ListenerKind};
+use roost_edge::{ClientLimits, EdgeConfig, EdgeParts, Listener, ListenerKind, QuicListener};
 use roost_host_api::HostClient;
 
 use super::{DataDir, private_socket, running::Running};
@@ -36,7 +39,9 @@ pub async fn start(
         Ok(())
     });
     let keys = data.master_key().context("cannot read the key that certificates' keys are sealed with")?;
-    let parts = EdgeParts { catalog, host, keys: Some(Arc::new(keys)) };
+    let quic =
+        config.edge.http3.iter().map(|address| quic_listener(*address)).collect::<anyhow::Result<_>>()?;
+    let parts = EdgeParts { catalog, host, keys: Some(Arc::new(keys)), quic };
     let (settings, shutdown) = (settings(config), running.shutdown());
     running.add("edge", async move { Ok(roost_edge::serve(settings, parts, listeners, shutdown).await?) });
     Ok(())
@@ -55,6 +60,12 @@ fn settings(config: &ServerConfig) -> EdgeConfig {
         self_signed: config.base_domain.ends_with(".localhost"),
         ..EdgeConfig::new(&config.base_domain, config.host_id.clone(), config.region.clone())
     }
+}
+
+fn quic_listener(address: SocketAddr) -> anyhow::Result<QuicListener> {
+    let socket = UdpSocket::bind(address).with_context(|| format!("cannot listen on UDP {address}"));
+    let socket = socket.or_next("stop what listens there, or set [edge] http3")?;
+    Ok(QuicListener { socket, public_port: HTTPS_PORT })
 }
 
 async fn listen(

@@ -1,0 +1,81 @@
+//! One client's connection: the handshake, then a task for each request.
+
+use std::{io, sync::Arc};
+
+use bytes::Bytes;
+use h3::server;
+use quinn::{Incoming, crypto::rustls::HandshakeData};
+use tokio::{task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{ALPN, request};
+use crate::{
+    client::{Client, TlsFacts, TlsVersion},
+    context::Edge,
+    limits::{H2_HEAD, H2_STREAMS, HANDSHAKE_TIMEOUT},
+};
+
+/// Also of those that the client has given up: their number is what a client can cost.
+const MOST_REQUESTS: usize = H2_STREAMS as usize;
+
+type Connection = server::Connection<h3_quinn::Connection, Bytes>;
+
+/// Serves requests until the client has no more of them, or the edge stops: then those in flight end.
+pub(super) async fn serve(
+    edge: Arc<Edge>,
+    incoming: Incoming,
+    mut client: Client,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    edge.arrivals.handshake(client.peer.ip()).map_err(io::Error::other)?;
+    let _place = edge.arrivals.enter(client.peer.ip()).map_err(io::Error::other)?;
+    let connection = timeout(HANDSHAKE_TIMEOUT, incoming.accept()?).await??;
+    client.tls = Some(facts(&connection));
+    let client = Arc::new(client);
+    let mut http = server::builder();
+    // Frames that mean nothing behind an answer keep some clients from seeing its end.
+    http.max_field_section_size(H2_HEAD.into()).send_grease(false);
+    let opened = http.build(h3_quinn::Connection::new(connection));
+    let mut connection: Connection = timeout(HANDSHAKE_TIMEOUT, opened).await?.map_err(io::Error::other)?;
+    // Ends what is left of them together with the connection.
+    let mut requests = JoinSet::new();
+    let served = shutdown.run_until_cancelled(accept(&edge, &client, &mut connection, &mut requests)).await;
+    match served {
+        Some(served) => served,
+        None => {
+            connection.shutdown(0).await.map_err(io::Error::other)?;
+            let rest = accept(&edge, &client, &mut connection, &mut requests);
+            timeout(edge.config.shutdown_grace, rest).await.unwrap_or(Ok(()))
+        }
+    }
+}
+
+/// Until the connection ends, or it has shut down and its last request has ended.
+async fn accept(
+    edge: &Arc<Edge>,
+    client: &Arc<Client>,
+    connection: &mut Connection,
+    requests: &mut JoinSet<()>,
+) -> io::Result<()> {
+    loop {
+        tokio::select! {
+            accepted = connection.accept(), if requests.len() < MOST_REQUESTS => match accepted {
+                Ok(Some(stream)) => drop(requests.spawn(request::answer(edge.clone(), client.clone(), stream))),
+                Ok(None) => return Ok(()),
+                Err(error) if error.is_h3_no_error() => return Ok(()),
+                Err(error) => return Err(io::Error::other(error)),
+            },
+            Some(_) = requests.join_next(), if !requests.is_empty() => {}
+        }
+    }
+}
+
+fn facts(connection: &quinn::Connection) -> TlsFacts {
+    let data = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
+    let name = data.and_then(|data| data.server_name);
+    TlsFacts {
+        server_name: name.map(|name| name.to_ascii_lowercase().into_boxed_str()),
+        version: TlsVersion::V1_3,
+        protocol: Some(ALPN.to_vec()),
+    }
+}

@@ -1,0 +1,57 @@
+//! One request: its head from a stream, the answer back on it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use h3::{
+    error::{Code, StreamError},
+    server::{RequestResolver, RequestStream},
+};
+use http::Response;
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::QuicBody;
+use crate::{client::Client, client_body::ClientBody, context::Edge, request, respond::AnswerBody};
+
+type Resolver = RequestResolver<h3_quinn::Connection, Bytes>;
+type Sending = RequestStream<h3_quinn::SendStream<Bytes>, Bytes>;
+
+/// Answers the request of this stream, unless its client gives it up.
+pub(super) async fn answer(edge: Arc<Edge>, client: Arc<Client>, stream: Resolver) {
+    let Ok(resolved) = timeout(edge.config.head_timeout, stream.resolve_request()).await else { return };
+    let (head, stream) = match resolved {
+        Ok(resolved) => resolved,
+        // Told to the client by the library.
+        Err(error) => return debug!(peer = %client.peer, %error, "a request over HTTP/3 is malformed"),
+    };
+    let (sending, receiving) = stream.split();
+    let request = head.map(|()| ClientBody::Quic(Box::new(QuicBody::begin(receiving))));
+    let response = request::handle(&edge, &client, request).await;
+    if let Err(error) = send(sending, response).await {
+        debug!(peer = %client.peer, %error, "an answer over HTTP/3 broke off");
+    }
+}
+
+/// Piece by piece, as the client takes it.
+async fn send(mut sending: Sending, response: Response<AnswerBody>) -> Result<(), StreamError> {
+    let (head, mut body) = response.into_parts();
+    sending.send_response(Response::from_parts(head, ())).await?;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            // Not to be taken for the whole of it.
+            sending.stop_stream(Code::H3_INTERNAL_ERROR);
+            return Ok(());
+        };
+        match frame.into_data() {
+            Ok(data) => sending.send_data(data).await?,
+            Err(frame) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    sending.send_trailers(trailers).await?;
+                }
+            }
+        }
+    }
+    sending.finish().await
+}
