@@ -1,6 +1,6 @@
 //! Roost's edge as a process of its own: one app, one machine, and no host to ask.
 
-use std::{net::Ipv4Addr, path::Path, sync::Arc};
+use std::{net::Ipv4Addr, num::NonZeroUsize, path::Path, sync::Arc};
 
 use anyhow::Result;
 use roost_catalog::{Catalog, CatalogConfig, Change, NameEntry, SealedCertificate};
@@ -27,6 +27,7 @@ pub async fn serve(http: u16, https: u16, backend: u16, folder: &Path) -> Result
         Change::Name(name(folder, &keys)?),
     ]);
     let config = EdgeConfig {
+        threads: NonZeroUsize::MIN,
         // All the load comes from one address.
         client_limits: ClientLimits { connections: u32::MAX, handshakes: u32::MAX },
         ..EdgeConfig::new(BASE_DOMAIN, machine::HOST.parse()?, machine::REGION.parse()?)

@@ -1,4 +1,4 @@
-//! Step 1: a client's connection.
+//! Step 1: a client's connection, on one of the edge's threads.
 //!
 //! ```text
 //!  accept ─► PROXY header, from trusted proxies ─► a place for the client's address
@@ -8,11 +8,11 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Duration, sleep},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use crate::{Listener, ListenerKind, client::Client, context::Edge, handlers, proxy_protocol, socket};
@@ -20,14 +20,29 @@ use crate::{Listener, ListenerKind, client::Client, context::Edge, handlers, pro
 /// Pause after an accept that failed, most often because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts until `shutdown`. At most `room` connections are open; the next one waits in the
-/// kernel's queue.
-pub(crate) async fn accept(
-    edge: Arc<Edge>,
+/// Accepts on every thread of the edge until `shutdown`; a connection stays on the thread that was the first to take
+/// it: one that has nothing to do. `tasks` knows when all have ended.
+pub(crate) fn begin(
+    edge: &Arc<Edge>,
     listener: Listener,
-    room: Arc<Semaphore>,
-    shutdown: CancellationToken,
-) {
+    room: &Arc<Semaphore>,
+    shutdown: &CancellationToken,
+    tasks: &TaskTracker,
+) -> io::Result<()> {
+    let Listener { socket, public_port, kind } = listener;
+    let socket = socket.into_std()?;
+    for worker in &edge.workers {
+        let _inside = worker.enter();
+        let socket = TcpListener::from_std(socket.try_clone()?)?;
+        let listener = Listener { socket, public_port, kind: kind.clone() };
+        tasks.spawn_on(accept(edge.clone(), listener, room.clone(), shutdown.clone()), worker);
+    }
+    Ok(())
+}
+
+/// Accepts on one thread. At most `room` connections are open; the next one waits in the
+/// kernel's queue.
+async fn accept(edge: Arc<Edge>, listener: Listener, room: Arc<Semaphore>, shutdown: CancellationToken) {
     let Listener { socket, public_port, kind } = listener;
     while let Some(Ok(permit)) = shutdown.run_until_cancelled(Arc::clone(&room).acquire_owned()).await {
         let Some(accepted) = shutdown.run_until_cancelled(socket.accept()).await else { break };

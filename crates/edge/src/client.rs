@@ -1,8 +1,10 @@
 //! Who is at the other end of a connection, and how it was reached.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::OnceLock};
 
 use roost_model::AppName;
+
+use crate::headers::Told;
 
 /// The client's end of a connection.
 #[derive(Debug, Clone)]
@@ -17,6 +19,7 @@ pub(crate) struct Client {
     pub tls: Option<TlsFacts>,
     /// The app to which the address or the port belongs alone; else names tell apps apart.
     pub app: Option<AppName>,
+    told: OnceLock<Told>,
 }
 
 /// What a TLS handshake agreed on.
@@ -44,7 +47,19 @@ pub(crate) enum HttpVersion {
 
 impl Client {
     pub fn new(peer: SocketAddr, local: SocketAddr, public_port: u16) -> Self {
-        Self { peer: plain(peer), local: plain(local), public_port, tls: None, app: None }
+        Self {
+            peer: plain(peer),
+            local: plain(local),
+            public_port,
+            tls: None,
+            app: None,
+            told: OnceLock::new(),
+        }
+    }
+
+    /// What apps are told of the connection; made once, when all of it is known.
+    pub fn told(&self) -> &Told {
+        self.told.get_or_init(|| Told::of(self))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroUsize,
     sync::Arc,
     time::Duration,
 };
@@ -34,6 +35,11 @@ pub struct EdgeParts {
 /// Open client connections, unless the configuration says otherwise: two descriptors each.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 8192;
 
+/// As many threads as the box has cores for this process.
+pub fn default_threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
 /// Settings of one node's edge.
 #[derive(Debug, Clone)]
 pub struct EdgeConfig {
@@ -46,6 +52,8 @@ pub struct EdgeConfig {
     pub idle_after: Duration,
     /// How long a request may wait for a machine: to start, to become healthy, to have room.
     pub patience: Duration,
+    /// Threads that carry connections.
+    pub threads: NonZeroUsize,
     /// Open client connections; the next one waits to be accepted.
     pub max_connections: usize,
     /// For the whole head of a request, and between two requests on one connection.
@@ -71,6 +79,7 @@ impl EdgeConfig {
             region,
             idle_after: Duration::from_secs(10),
             patience: Duration::from_secs(60),
+            threads: default_threads(),
             max_connections: DEFAULT_MAX_CONNECTIONS,
             head_timeout: limits::HEAD_TIMEOUT,
             client_limits: ClientLimits::default(),

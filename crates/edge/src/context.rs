@@ -7,7 +7,7 @@ use roost_catalog::Catalog;
 use roost_host_api::HostClient;
 use roost_routing::Vantage;
 use roost_seal::MasterKey;
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -37,6 +37,8 @@ pub(crate) struct Edge {
     pub https_port: Option<u16>,
     /// Tells clients in TLS that there is HTTP/3, too.
     pub alternative: Option<HeaderValue>,
+    /// The event loops that carry connections.
+    pub workers: Vec<Handle>,
     /// Connections, tunnels and stops in progress.
     pub tasks: TaskTracker,
     /// The region as a header value.
@@ -61,6 +63,7 @@ impl Edge {
         parts: EdgeParts,
         ports: Ports,
         shutdown: CancellationToken,
+        workers: Vec<Handle>,
     ) -> Result<Arc<Self>, EdgeError> {
         let EdgeParts { catalog, host, keys, .. } = parts;
         let region = HeaderValue::from_str(config.region.as_str())
@@ -71,6 +74,7 @@ impl Edge {
             keys,
             https_port: ports.https,
             alternative: ports.http3.and_then(alternative),
+            workers,
             vantage: Vantage::alone(config.host.clone()),
             config,
             catalog,

@@ -6,6 +6,7 @@
 //! those that apps trust are removed. To the client: `Fly-Request-Id`, `Via`, and `Server` where the
 //! app sends none.
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Version,
     header::{self, Entry},
@@ -43,14 +44,40 @@ const HOP_BY_HOP: [HeaderName; 5] = [
     header::TRANSFER_ENCODING,
 ];
 
+/// Most fields that are added to a request.
+const ADDED: usize = 12;
+
+/// What all requests of one connection say of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    client_ip: HeaderValue,
+    /// Client, then the address that it reached.
+    forwarded_for: HeaderValue,
+    port: HeaderValue,
+}
+
+impl Told {
+    pub fn of(client: &Client) -> Self {
+        let (peer, local) = (client.peer.ip(), client.local.ip());
+        Self {
+            client_ip: text(peer),
+            forwarded_for: text(format_args!("{peer}, {local}")),
+            port: client.local.port().into(),
+        }
+    }
+}
+
 /// Id of one request, for logs on both sides.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
     pub fn generate(region: &Region) -> Self {
-        let text = format!("{}-{region}", Ulid::generate());
-        Self(HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("invalid")))
+        let mut ulid = [0; ulid::ULID_LEN];
+        let ulid = Ulid::generate().array_to_str(&mut ulid);
+        let text = Bytes::from([ulid, region.as_str()].join("-"));
+        let value = HeaderValue::from_maybe_shared(text);
+        Self(value.unwrap_or_else(|_| HeaderValue::from_static("invalid")))
     }
 
     pub fn as_str(&self) -> &str {
@@ -77,6 +104,7 @@ pub(crate) fn to_app(
     id: &RequestId,
     version: Version,
 ) {
+    headers.reserve(ADDED);
     let upgrade = upgrade(headers);
     remove_hop_by_hop(headers);
     TRUSTED.iter().for_each(|name| drop(headers.remove(name)));
@@ -84,19 +112,19 @@ pub(crate) fn to_app(
         headers.insert(header::UPGRADE, protocol);
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     }
-    let peer = text(client.peer.ip());
-    append_list(headers, X_FORWARDED_FOR, &format!("{}, {}", client.peer.ip(), client.local.ip()));
-    headers.insert(CLIENT_IP, peer);
-    headers.insert(FORWARDED_PORT, client.local.port().into());
+    let told = client.told();
+    append_list(headers, X_FORWARDED_FOR, told.forwarded_for.clone());
+    headers.insert(CLIENT_IP, told.client_ip.clone());
+    headers.insert(FORWARDED_PORT, told.port.clone());
     headers.insert(REGION, edge.region.clone());
     headers.insert(REQUEST_ID, id.0.clone());
     let (scheme, ssl) = if client.tls.is_some() { ("https", "on") } else { ("http", "off") };
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     headers.insert(X_FORWARDED_SSL, HeaderValue::from_static(ssl));
     if let Entry::Vacant(port) = headers.entry(X_FORWARDED_PORT) {
-        port.insert(client.local.port().into());
+        port.insert(told.port.clone());
     }
-    append_list(headers, header::VIA, via(version));
+    append_list(headers, header::VIA, HeaderValue::from_static(via(version)));
 }
 
 /// HTTP/2 may send a cookie in pieces; HTTP/1.1 has one field for all of them (RFC 9113, section 8.2.3).
@@ -118,7 +146,7 @@ pub(crate) fn to_client(headers: &mut HeaderMap, id: &RequestId, version: Versio
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     }
     headers.insert(REQUEST_ID, id.0.clone());
-    append_list(headers, header::VIA, via(version));
+    append_list(headers, header::VIA, HeaderValue::from_static(via(version)));
     headers.entry(header::SERVER).or_insert(HeaderValue::from_static("roost"));
 }
 
@@ -171,11 +199,16 @@ fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 }
 
 /// Adds to a list header, behind what is there: as one field, since some apps read only the first.
-fn append_list(headers: &mut HeaderMap, name: HeaderName, more: &str) {
-    let there: Vec<&str> = headers.get_all(&name).iter().filter_map(|v| v.to_str().ok()).collect();
-    let joined = if there.is_empty() { more.to_owned() } else { format!("{}, {more}", there.join(", ")) };
-    if let Ok(value) = HeaderValue::from_str(&joined) {
-        headers.insert(name, value);
+fn append_list(headers: &mut HeaderMap, name: HeaderName, more: HeaderValue) {
+    match headers.entry(name) {
+        Entry::Vacant(vacant) => drop(vacant.insert(more)),
+        Entry::Occupied(mut there) => {
+            let text = |value: &HeaderValue| value.to_str().map(str::to_owned).ok();
+            let all: Vec<String> = there.iter().chain([&more]).filter_map(text).collect();
+            if let Ok(joined) = HeaderValue::from_str(&all.join(", ")) {
+                there.insert(joined);
+            }
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod accept;
 mod admission;
 mod arrivals;
 mod backend;
+mod batched;
 mod client;
 mod client_body;
 mod client_io;
@@ -60,6 +61,7 @@ mod upgrade;
 mod wake;
 mod websocket;
 mod well_known;
+mod workers;
 
 mod context;
 mod failure;
@@ -69,7 +71,7 @@ mod machine_io;
 mod sleeper;
 
 pub use arrivals::ClientLimits;
-pub use config::{DEFAULT_MAX_CONNECTIONS, EdgeConfig, EdgeParts, Listener, ListenerKind};
+pub use config::{DEFAULT_MAX_CONNECTIONS, EdgeConfig, EdgeParts, Listener, ListenerKind, default_threads};
 pub use failure::{Code, ERROR_HEADER, Failure};
 pub use http3::QuicListener;
 pub use loads::serve_loads;

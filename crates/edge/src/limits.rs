@@ -24,9 +24,6 @@ pub const FLOW_QUEUE: usize = 64;
 /// browsers' own keep-alive pings, short enough that slow clients cannot collect connections.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Most header fields of a request; browsers send about 30.
-pub const MAX_HEADERS: usize = 100;
-
 /// Most bytes that are buffered of a head or a piece of a body, each way.
 pub const MAX_BUFFER: usize = 64 * 1024;
 
@@ -83,7 +80,7 @@ pub const STARTUP_PATIENCE: Duration = Duration::from_secs(30);
 /// Times that a request is sent again after a kept connection turned out to be closed.
 pub const MAX_RESENDS: u32 = 3;
 
-/// Idle connections that are kept to one machine: as many as a busy small app has requests at once.
+/// Idle connections that each thread keeps to one machine: as many as a busy small app has requests at once.
 pub const IDLE_PER_MACHINE: usize = 64;
 
 /// How long an idle connection is kept: shorter than the 5 s after which common runtimes close it.

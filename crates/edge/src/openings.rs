@@ -23,7 +23,7 @@ use tokio::{net::UdpSocket, sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use crate::{Listener, ListenerKind, accept::accept, context::Edge, datagrams, limits::MAX_OPENINGS};
+use crate::{Listener, ListenerKind, accept, context::Edge, datagrams, limits::MAX_OPENINGS};
 
 /// Between two looks when nothing changes: a port may be free again that somebody else had.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -105,7 +105,7 @@ async fn begin(
                 PortHolder::App(app) => ListenerKind::Of(app.clone()),
             };
             let listener = Listener { socket, public_port: port, kind };
-            tasks.spawn(accept(edge.clone(), listener, room.clone(), closed.clone()));
+            accept::begin(edge, listener, room, closed, tasks)?;
         }
         (Protocol::Udp, PortHolder::App(app)) => {
             let socket = Arc::new(UdpSocket::bind(address).await?);

@@ -1,8 +1,7 @@
-//! Idle HTTP/1.1 connections to machines, kept for the next request.
+//! Idle HTTP/1.1 connections to machines, kept for the next request of the same thread.
 
 use std::{
-    collections::{HashMap, hash_map::DefaultHasher},
-    hash::{Hash, Hasher},
+    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,10 +13,11 @@ use tokio::time::Instant;
 use crate::{
     backend::Http1,
     limits::{IDLE_CONNECTION, IDLE_PER_MACHINE},
+    workers,
 };
 
-/// Locks that requests spread over; each is held for a push or a pop.
-const SHARDS: usize = 32;
+/// Threads that have a part of their own, and so a lock that nobody else takes; more share them.
+const PARTS: usize = 64;
 
 /// A port of one boot of a machine: connections do not outlive the boot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,10 +32,10 @@ struct Idle {
     since: Instant,
 }
 
-type Shard = HashMap<PoolKey, Vec<Idle>>;
+type Part = HashMap<PoolKey, Vec<Idle>>;
 
 pub(crate) struct Pool {
-    shards: Vec<Mutex<Shard>>,
+    parts: Vec<Mutex<Part>>,
 }
 
 impl PoolKey {
@@ -46,7 +46,7 @@ impl PoolKey {
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Self { parts: (0..PARTS).map(|_| Mutex::default()).collect() }
     }
 }
 
@@ -54,7 +54,7 @@ impl Pool {
     /// The connection that was used last, if one still lives.
     pub fn take(&self, key: &PoolKey) -> Option<Box<Http1>> {
         loop {
-            let idle = self.shard(key).get_mut(key)?.pop()?;
+            let idle = self.part().get_mut(key)?.pop()?;
             let mut connection = idle.connection;
             if idle.since.elapsed() < IDLE_CONNECTION && connection.is_idle() {
                 return Some(connection);
@@ -67,8 +67,8 @@ impl Pool {
         if !connection.is_idle() {
             return;
         }
-        let mut shard = self.shard(&key);
-        let kept = shard.entry(key).or_default();
+        let mut part = self.part();
+        let kept = part.entry(key).or_default();
         if kept.len() < IDLE_PER_MACHINE {
             kept.push(Idle { connection, since: Instant::now() });
         }
@@ -76,18 +76,15 @@ impl Pool {
 
     /// Closes what has been idle for too long.
     pub fn sweep(&self) {
-        for shard in &self.shards {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, kept| {
+        for part in &self.parts {
+            part.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, kept| {
                 kept.retain(|idle| idle.since.elapsed() < IDLE_CONNECTION);
                 !kept.is_empty()
             });
         }
     }
 
-    fn shard(&self, key: &PoolKey) -> MutexGuard<'_, Shard> {
-        let mut hasher = DefaultHasher::new();
-        key.machine.hash(&mut hasher);
-        let index = hasher.finish() as usize % SHARDS;
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    fn part(&self) -> MutexGuard<'_, Part> {
+        self.parts[workers::current() % PARTS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,11 +7,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 use crate::{
-    EdgeConfig, EdgeParts, Listener, ListenerKind, QuicListener,
-    accept::accept,
+    EdgeConfig, EdgeParts, Listener, ListenerKind, QuicListener, accept,
     context::{Edge, Ports},
     http3, openings, sleeper, tls,
     tls::SelfSignedError,
+    workers::Workers,
 };
 
 /// Serves until `shutdown`, then lets requests in flight end within the configured grace.
@@ -26,14 +26,15 @@ pub async fn serve(
     let grace = config.shutdown_grace;
     let room = Arc::new(Semaphore::new(config.max_connections));
     let quic = std::mem::take(&mut parts.quic);
-    let edge = Edge::new(config, parts, ports(&listeners, &quic), shutdown.clone())?;
+    let workers = Workers::start(config.threads).map_err(EdgeError::Threads)?;
+    let edge = Edge::new(config, parts, ports(&listeners, &quic), shutdown.clone(), workers.loops())?;
     // A warm start has certificates before the first client comes.
     let certificates = tls::refresh(&edge).await;
     let accepting = TaskTracker::new();
     for listener in listeners {
         let address = listener.socket.local_addr().map_err(EdgeError::Listener)?;
         info!(%address, public_port = listener.public_port, "edge listens");
-        accepting.spawn(accept(edge.clone(), listener, room.clone(), shutdown.clone()));
+        accept::begin(&edge, listener, &room, &shutdown, &accepting).map_err(EdgeError::Listener)?;
     }
     for listener in quic {
         accepting.spawn(http3::serve(edge.clone(), listener, room.clone(), shutdown.clone()));
@@ -65,6 +66,8 @@ fn ports(listeners: &[Listener], quic: &[QuicListener]) -> Ports {
 pub enum EdgeError {
     #[error("the edge can not speak TLS")]
     Tls(#[from] SelfSignedError),
+    #[error("the edge's threads can not be started")]
+    Threads(#[source] io::Error),
     #[error("a listener of the edge is unusable")]
     Listener(#[source] io::Error),
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    batched::Batched,
     client::{Client, HttpVersion},
     client_body::ClientBody,
     client_io::ClientIo,
@@ -53,7 +54,7 @@ pub(crate) async fn serve_http(
             }
         }};
     }
-    let io = TokioIo::new(io);
+    let io = TokioIo::new(Batched::new(io));
     let served = match version {
         HttpVersion::Http2 => {
             let mut connection = Box::pin(http2(head_timeout).serve_connection(io, service));
@@ -78,10 +79,7 @@ pub(crate) async fn serve_http(
 
 fn http1(head_timeout: Duration) -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .max_headers(limits::MAX_HEADERS)
-        .max_buf_size(limits::MAX_BUFFER);
+    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(limits::MAX_BUFFER);
     http
 }
 

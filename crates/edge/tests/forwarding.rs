@@ -233,6 +233,17 @@ async fn a_length_given_in_two_ways_smuggles_nothing() {
     assert!(seen.try_recv().is_err(), "what follows is not read as a request");
 }
 
+#[tokio::test]
+async fn a_head_of_too_many_fields_is_refused() {
+    let node = Node::with([FakeMachine::of("web", says("hello")).started()]).await;
+    let with_fields = |count: usize| {
+        let fields: String = (1..count).map(|number| format!("x-{number}: 1\r\n")).collect();
+        format!("GET / HTTP/1.1\r\nhost: web.roost.test\r\n{fields}\r\n")
+    };
+    assert!(raw(&node, &with_fields(80)).await.starts_with("HTTP/1.1 200"));
+    assert!(raw(&node, &with_fields(101)).await.starts_with("HTTP/1.1 431"));
+}
+
 /// The first bytes of the answer to a raw request.
 async fn raw(node: &Node, request: &str) -> String {
     let mut stream = TcpStream::connect(node.address).await.unwrap();

@@ -136,7 +136,8 @@ async fn a_port_opens_with_its_service_and_closes_with_it() {
     let public = free_port().await;
     let (node, id) = node("db", "tcp", public, json!({})).await;
     echo(inside(&node, &id)).await;
-    let held = connect(public).await;
+    let mut held = connect(public).await;
+    says_hello(&mut held).await;
     node.host.forget(&id);
     closed(public).await;
     says_hello(held).await;

@@ -20,11 +20,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::SendError;
-use crate::{limits, machine_io::MachineIo, request_body::RequestBody};
+use crate::{batched::Batched, limits, machine_io::MachineIo, request_body::RequestBody};
 
 pub(crate) struct Http1 {
     sender: SendRequest<RequestBody>,
-    connection: Connection<TokioIo<MachineIo>, RequestBody>,
+    connection: Connection<TokioIo<Batched<MachineIo>>, RequestBody>,
     /// The connection must not be driven any further.
     ended: bool,
 }
@@ -32,9 +32,8 @@ pub(crate) struct Http1 {
 impl Http1 {
     pub async fn handshake(stream: TcpStream) -> hyper::Result<Self> {
         let (sender, connection) = http1::Builder::new()
-            .max_headers(limits::MAX_HEADERS)
             .max_buf_size(limits::MAX_BUFFER)
-            .handshake(TokioIo::new(MachineIo::new(stream)))
+            .handshake(TokioIo::new(Batched::new(MachineIo::new(stream))))
             .await?;
         Ok(Self { sender, connection, ended: false })
     }
@@ -72,6 +71,6 @@ impl Http1 {
         })
         .await;
         let parts = self.connection.into_parts();
-        (parts.io.into_inner().into_inner(), parts.read_buf)
+        (parts.io.into_inner().into_inner().into_inner(), parts.read_buf)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroUsize,
     path::PathBuf,
 };
 
@@ -83,6 +84,8 @@ pub struct EdgeSection {
     pub reserved_ports: Vec<u16>,
     /// Proxies in front, which begin each connection with a PROXY header (version 1 or 2).
     pub proxies: Vec<IpNet>,
+    /// Threads that carry connections; as many as there are cores when not set.
+    pub threads: Option<NonZeroUsize>,
     /// Open connections of the whole node, and of one client's address.
     pub max_connections: usize,
     pub max_connections_per_client: u32,
@@ -152,6 +155,7 @@ impl Default for EdgeSection {
             // SSH and DNS, by which people reach and use the box.
             reserved_ports: vec![22, 53],
             proxies: Vec::new(),
+            threads: None,
             max_connections: DEFAULT_MAX_CONNECTIONS,
             max_connections_per_client: limits.connections,
             max_handshakes_per_client: limits.handshakes,

@@ -50,6 +50,7 @@ pub async fn start(
 fn settings(config: &ServerConfig) -> EdgeConfig {
     let edge = &config.edge;
     EdgeConfig {
+        threads: edge.threads.unwrap_or_else(roost_edge::default_threads),
         max_connections: edge.max_connections,
         client_limits: ClientLimits {
             connections: edge.max_connections_per_client,
