@@ -1,4 +1,4 @@
-//! From a host's record of a machine to what routing reads.
+//! From a host's record of a machine to what readers of the catalog see.
 
 use std::sync::Arc;
 
@@ -6,13 +6,58 @@ use roost_host_api::Machine;
 use roost_model::service::{CheckEffect, CheckResult, CheckStatus, Service};
 use roost_routing::{Health, Load, Route, Target};
 
-/// The target of `machine`. `earlier` is the app's list before the change: the machine's own count of
-/// requests is handed on from there, and equal routes are shared.
-pub(crate) fn target(machine: &Machine, earlier: &[Arc<Target>]) -> Target {
-    let own = earlier.iter().find(|t| t.id == machine.id);
+use crate::{
+    AppEntry, HostEntry, MachineEntry,
+    machine_entry::{Ending, Labels},
+};
+
+/// The entry of `machine` among those of its app, on a host that is known or is not.
+pub(crate) fn entry(machine: &Machine, app: &AppEntry, host: Option<&HostEntry>) -> MachineEntry {
+    let entry = MachineEntry {
+        app: machine.app.clone(),
+        target: Arc::new(target(machine)),
+        network: machine.network,
+        updated_at: machine.updated_at,
+        labels: Arc::new(Labels::of(machine)),
+        ending: Ending::of(machine),
+    };
+    settled(entry, app, host)
+}
+
+/// The entry as the app's next version has it: it goes on counting what is in flight, and shares what it has in common
+/// with the app's other machines and with its host.
+pub(crate) fn settled(entry: MachineEntry, app: &AppEntry, host: Option<&HostEntry>) -> MachineEntry {
+    let MachineEntry { target, network, updated_at, labels, ending, .. } = entry;
+    let target = Arc::try_unwrap(target).unwrap_or_else(|shared| Target::clone(&shared));
+    let others = || app.machines.iter().map(|machine| &*machine.target);
+    let own = app.machine(&target.id);
+    let info = host.map(|host| &host.info);
+    let target = Target {
+        host: known(target.host, info.map(|info| &info.id).into_iter().chain(others().map(|t| &t.host))),
+        region: known(
+            target.region,
+            info.map(|info| &info.region).into_iter().chain(others().map(|t| &t.region)),
+        ),
+        group: known(target.group, others().map(|t| &t.group)),
+        routes: known(target.routes, others().map(|t| &t.routes)),
+        health: known(target.health, others().map(|t| &t.health)),
+        load: own.map_or(target.load, |own| own.target.load.clone()),
+        ..target
+    };
+    let labels = known(labels, app.machines.iter().map(|machine| &machine.labels));
+    MachineEntry { app: app.name.clone(), target: Arc::new(target), network, updated_at, labels, ending }
+}
+
+/// An equal value that is there already, else this one.
+fn known<'a, T: PartialEq + Clone + 'a>(value: T, mut there: impl Iterator<Item = &'a T>) -> T {
+    there.find(|one| **one == value).cloned().unwrap_or(value)
+}
+
+fn target(machine: &Machine) -> Target {
+    let services = &machine.config.services;
+    let health = services.iter().map(|s| health(s, &machine.checks).max(readiness(machine)));
     Target {
         id: machine.id.clone(),
-        instance: machine.instance_id,
         host: machine.host.clone(),
         region: machine.region.clone(),
         group: machine.config.process_group().into(),
@@ -21,22 +66,9 @@ pub(crate) fn target(machine: &Machine, earlier: &[Arc<Target>]) -> Target {
         state: machine.state,
         started_at: machine.started_at,
         cordoned: machine.cordoned,
-        routes: routes(machine, own.into_iter().chain(earlier)),
-        health: machine
-            .config
-            .services
-            .iter()
-            .map(|s| health(s, &machine.checks).max(readiness(machine)))
-            .collect(),
-        load: own.map_or_else(|| Arc::new(Load::default()), |t| Arc::clone(&t.load)),
-    }
-}
-
-fn routes<'a>(machine: &Machine, mut earlier: impl Iterator<Item = &'a Arc<Target>>) -> Arc<[Route]> {
-    let routes: Vec<Route> = machine.config.services.iter().map(Route::from).collect();
-    match earlier.find(|t| *t.routes == *routes) {
-        Some(target) => Arc::clone(&target.routes),
-        None => routes.into(),
+        routes: services.iter().map(Route::from).collect(),
+        health: health.collect(),
+        load: Arc::new(Load::default()),
     }
 }
 

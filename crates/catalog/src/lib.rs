@@ -18,6 +18,7 @@ mod catalog;
 mod derive;
 mod follow_directory;
 mod follow_host;
+mod machine_entry;
 mod names;
 mod run;
 mod saved;
@@ -26,6 +27,7 @@ mod snapshot;
 mod state;
 
 pub use catalog::{Catalog, CatalogConfig, CatalogError, Changes};
+pub use machine_entry::{Ending, Labels, MachineEntry};
 pub use names::{Challenge, NameEntry, SealedCertificate};
 pub use snapshot::{AppEntry, AppRecord, HostEntry, PortHolder, Ports, Snapshot};
 pub use state::Change;

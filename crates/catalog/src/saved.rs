@@ -7,16 +7,16 @@ use std::{
 };
 
 use jiff::Timestamp;
-use roost_host_api::{HostInfo, Machine};
+use roost_host_api::HostInfo;
 use roost_model::service::Protocol;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use tracing::warn;
 
-use crate::{AppRecord, Change, NameEntry, PortHolder, Snapshot, state::State};
+use crate::{AppRecord, Change, MachineEntry, NameEntry, PortHolder, Snapshot, state::State};
 
 /// Version of the file; another one is not read.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct Saved<Machine> {
@@ -46,7 +46,7 @@ pub(crate) fn save(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
         directory_read: snapshot.directory_read,
         apps: snapshot.apps().filter_map(|app| app.record.as_deref().cloned()).collect(),
         hosts: hosts.map(|h| SavedHost { info: h.info.clone(), last_heard: h.last_heard }).collect(),
-        machines: snapshot.machines().map(|m| &**m).collect(),
+        machines: snapshot.machines().collect(),
         ports: snapshot.ports().iter().map(|(port, holder)| (*port, holder.clone())).collect(),
         names: snapshot.names().map(|name| NameEntry::clone(name)).collect(),
     };
@@ -68,22 +68,22 @@ pub(crate) fn load(path: &Path, state: &mut State) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return,
         Err(error) => return warn!(?path, %error, "saved catalog cannot be opened; starting cold"),
     };
-    match serde_json::from_reader::<_, Saved<Machine>>(BufReader::new(file)) {
+    match serde_json::from_reader::<_, Saved<MachineEntry>>(BufReader::new(file)) {
         Ok(saved) if saved.format == FORMAT => fill(state, saved),
         Ok(saved) => warn!(?path, format = saved.format, "saved catalog of another version; starting cold"),
         Err(error) => warn!(?path, %error, "saved catalog cannot be read; starting cold"),
     }
 }
 
-fn fill(state: &mut State, saved: Saved<Machine>) {
+fn fill(state: &mut State, saved: Saved<MachineEntry>) {
     let now = Timestamp::now();
-    for machine in saved.machines {
-        state.apply(Change::Machine(Box::new(machine)), now);
-    }
     for host in saved.hosts {
         let id = host.info.id.clone();
         state.apply(Change::HostHello(Box::new(host.info)), host.last_heard);
         state.apply(Change::HostLost(id), host.last_heard);
+    }
+    for machine in saved.machines {
+        state.remember(machine);
     }
     for name in saved.names {
         state.apply(Change::Name(name), now);

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use roost_host_api::{HostInfo, Machine};
+use roost_host_api::HostInfo;
 use roost_model::{AppName, HostId, MachineId, NetworkId, service::Protocol};
 use roost_routing::replay::Home;
 use serde::{Deserialize, Serialize};
 
-use crate::{Challenge, NameEntry, names::Names, shards::Shards};
+use crate::{Challenge, MachineEntry, NameEntry, names::Names, shards::Shards};
 
 /// Everything known at one moment.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +38,7 @@ pub struct AppEntry {
     /// What the directory says; `None` when only machines tell of the app.
     pub record: Option<Arc<AppRecord>>,
     /// Sorted by id; destroyed ones are included as long as their host remembers them.
-    pub machines: Vec<Arc<Machine>>,
+    pub machines: Vec<MachineEntry>,
     /// The same machines in the shape that routing reads, without destroyed ones.
     pub routes: roost_routing::App,
 }
@@ -75,7 +75,7 @@ impl Snapshot {
     }
 
     /// Every machine, in no order.
-    pub fn machines(&self) -> impl Iterator<Item = &Arc<Machine>> {
+    pub fn machines(&self) -> impl Iterator<Item = &MachineEntry> {
         self.apps().flat_map(|app| &app.machines)
     }
 
@@ -115,7 +115,7 @@ impl Snapshot {
 }
 
 impl AppEntry {
-    pub fn machine(&self, id: &MachineId) -> Option<&Arc<Machine>> {
+    pub fn machine(&self, id: &MachineId) -> Option<&MachineEntry> {
         self.machines.binary_search_by(|m| m.id.cmp(id)).ok().map(|index| &self.machines[index])
     }
 

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use roost_host_api::{HostInfo, Machine};
 use roost_model::{AppName, HostId, MachineId, service::Protocol};
 
-use crate::{AppEntry, AppRecord, Challenge, HostEntry, NameEntry, PortHolder, Ports, Snapshot, derive};
+use crate::{
+    AppEntry, AppRecord, Challenge, HostEntry, MachineEntry, NameEntry, PortHolder, Ports, Snapshot, derive,
+};
 
 /// One thing that a follower learned.
 #[derive(Debug, Clone)]
@@ -109,8 +111,29 @@ impl State {
             named.insert(machine.id.clone());
         }
         self.host(&machine.host, |entry| entry.last_heard = now);
-        self.places.insert(machine.id.clone(), (machine.host.clone(), machine.app.clone()));
-        self.change_app(&machine.app.clone(), |app| put_machine(app, Arc::new(machine)));
+        self.put(&machine.app, &machine.host, |app, host| derive::entry(&machine, app, host));
+    }
+
+    /// A machine that was known before the last restart.
+    pub fn remember(&mut self, entry: MachineEntry) {
+        let (app, host) = (entry.app.clone(), entry.host.clone());
+        self.put(&app, &host, |app, host| derive::settled(entry, app, host));
+    }
+
+    fn put(
+        &mut self,
+        app: &AppName,
+        host: &HostId,
+        entry: impl FnOnce(&AppEntry, Option<&HostEntry>) -> MachineEntry,
+    ) {
+        let hosts = self.snapshot.hosts.clone();
+        let mut place = None;
+        self.change_app(app, |app| {
+            let entry = entry(app, hosts.get(host));
+            place = Some((entry.id.clone(), (entry.host.clone(), entry.app.clone())));
+            put_machine(app, entry);
+        });
+        self.places.extend(place);
     }
 
     /// Only the host that a machine was last seen on can say that it is gone.
@@ -164,6 +187,9 @@ impl State {
             },
         };
         change(&mut app);
+        // What was added by one has room for as much again.
+        app.machines.shrink_to_fit();
+        app.routes.targets.shrink_to_fit();
         if app.record.is_none() && app.machines.is_empty() {
             self.snapshot.apps.remove(name);
         } else {
@@ -172,10 +198,11 @@ impl State {
     }
 }
 
-fn put_machine(app: &mut AppEntry, machine: Arc<Machine>) {
-    let target = (!machine.state.is_gone()).then(|| Arc::new(derive::target(&machine, &app.routes.targets)));
+fn put_machine(app: &mut AppEntry, machine: MachineEntry) {
     app.routes.targets.retain(|t| t.id != machine.id);
-    app.routes.targets.extend(target);
+    if !machine.state.is_gone() {
+        app.routes.targets.push(machine.target.clone());
+    }
     match app.machines.binary_search_by(|m| m.id.cmp(&machine.id)) {
         Ok(index) => app.machines[index] = machine,
         Err(index) => app.machines.insert(index, machine),

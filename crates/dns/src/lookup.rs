@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeSet, net::Ipv6Addr, sync::Arc};
 
-use roost_catalog::{AppEntry, Snapshot};
-use roost_host_api::Machine;
+use roost_catalog::{AppEntry, MachineEntry, Snapshot};
 use roost_model::{MachineAddress, MachineState};
 
 use crate::name::{Question, Which};
@@ -43,9 +42,9 @@ fn of_app(app: &AppEntry, which: &Which, asker: MachineAddress) -> Found {
         Which::Started => addresses(started()),
         Which::Region(region) => addresses(started().filter(|m| m.region.as_str() == region)),
         Which::Machine(id) => addresses(started().filter(|m| m.id.as_str() == id)),
-        Which::Group(group) => addresses(started().filter(|m| m.config.process_group() == group)),
+        Which::Group(group) => addresses(started().filter(|m| *m.group == **group)),
         Which::Metadata { key, value } => {
-            addresses(started().filter(|m| m.config.metadata.get(key).is_some_and(|v| v == value)))
+            addresses(started().filter(|m| m.labels.metadata.get(key).is_some_and(|v| v == value)))
         }
         Which::Nearest(count) => nearest(started(), *count, asker),
         Which::Machines { all } => {
@@ -66,26 +65,25 @@ fn apps(snapshot: &Snapshot, asker: MachineAddress) -> impl Iterator<Item = &Arc
 }
 
 /// The app's machines that have a name, in the order of their ids: those that run, or all that exist.
-fn listed(app: &AppEntry, asker: MachineAddress, all: bool) -> impl Iterator<Item = &Arc<Machine>> {
-    let hidden = |m: &Machine| m.config.dns.as_ref().is_some_and(|dns| dns.skip_registration == Some(true));
+fn listed(app: &AppEntry, asker: MachineAddress, all: bool) -> impl Iterator<Item = &MachineEntry> {
     app.machines.iter().filter(move |m| {
         let shown = if all { !m.state.is_gone() } else { m.state == MachineState::Started };
-        shown && m.network == asker.network && !hidden(m)
+        shown && m.network == asker.network && !m.labels.hidden
     })
 }
 
-fn addresses<'a>(machines: impl Iterator<Item = &'a Arc<Machine>>) -> Found {
+fn addresses<'a>(machines: impl Iterator<Item = &'a MachineEntry>) -> Found {
     Found::Addresses(machines.map(|m| m.private_ip).collect())
 }
 
 /// Machines of the asker's own host are nearest.
 fn nearest<'a>(
-    machines: impl Iterator<Item = &'a Arc<Machine>>,
+    machines: impl Iterator<Item = &'a MachineEntry>,
     count: usize,
     asker: MachineAddress,
 ) -> Found {
     let mut machines: Vec<_> = machines.collect();
-    let far = |m: &Machine| MachineAddress::of(m.private_ip).is_none_or(|a| a.host != asker.host);
+    let far = |m: &MachineEntry| MachineAddress::of(m.private_ip).is_none_or(|a| a.host != asker.host);
     machines.sort_by_key(|m| far(m));
     addresses(machines.into_iter().take(count))
 }

@@ -18,9 +18,9 @@ use futures::{
     future::{BoxFuture, Shared},
 };
 use jiff::Timestamp;
-use roost_catalog::Snapshot;
+use roost_catalog::{MachineEntry, Snapshot};
 use roost_host_api::{Cause, ErrorCode, HostError, Machine};
-use roost_model::{AppName, MachineId, MachineState};
+use roost_model::{AppName, ExitEvent, MachineId, MachineState};
 use roost_routing::Target;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, info, warn};
@@ -133,17 +133,16 @@ fn outcome(
 }
 
 /// Its restart policy is about to start it again.
-fn will_restart(machine: &Machine) -> bool {
+fn will_restart(machine: &MachineEntry) -> bool {
     last_exit(machine).is_some_and(|exit| exit.restarting)
 }
 
-fn last_exit(machine: &Machine) -> Option<&roost_model::ExitEvent> {
-    let event = machine.events.iter().find(|event| event.kind == "exit" || event.kind == "start")?;
-    event.request.as_ref()?.exit_event.as_ref()
+fn last_exit(machine: &MachineEntry) -> Option<&ExitEvent> {
+    machine.ending.as_ref()?.exit.as_ref()
 }
 
 /// Why the machine does not run, in words.
-fn reason(machine: &Machine) -> String {
+fn reason(machine: &MachineEntry) -> String {
     if let Some(exit) = last_exit(machine) {
         return match exit {
             exit if exit.oom_killed => "It ran out of memory.".to_owned(),
@@ -151,6 +150,6 @@ fn reason(machine: &Machine) -> String {
             exit => format!("It exited with code {}.", exit.exit_code),
         };
     }
-    let told = machine.events.iter().find_map(|event| event.request.as_ref()?.reason.clone());
+    let told = machine.ending.as_ref().and_then(|ending| ending.reason.clone());
     told.unwrap_or_else(|| format!("It is {} now.", machine.state))
 }

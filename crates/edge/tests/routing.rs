@@ -19,6 +19,7 @@ use roost_model::{
     MachineId,
     service::{CheckResult, CheckStatus},
 };
+use roost_routing::Health;
 use serde_json::json;
 use support::{Node, says};
 use tokio::{sync::Semaphore, time::sleep};
@@ -69,7 +70,7 @@ async fn cordoned_and_failing_machines_get_nothing() {
         });
     }
     let settled = |s: &roost_catalog::Snapshot| {
-        let known = s.machines().all(|m| !m.checks.is_empty());
+        let known = s.machines().all(|m| m.health[0] != Health::Unknown);
         known.then_some(())
     };
     node.catalog.wait_for(settled).await;
@@ -81,7 +82,8 @@ async fn a_request_waits_for_a_machine_to_become_healthy() {
     let node = Arc::new(Node::with([checked("hello")]).await);
     let id = node.catalog.snapshot().machines().next().unwrap().id.clone();
     node.host.change(&id, |m| m.checks = check(CheckResult::Critical));
-    let failing = |s: &roost_catalog::Snapshot| s.machines().any(|m| !m.checks.is_empty()).then_some(());
+    let failing =
+        |s: &roost_catalog::Snapshot| s.machines().any(|m| m.health[0] == Health::Failing).then_some(());
     node.catalog.wait_for(failing).await;
     let waiting = tokio::spawn({
         let node = node.clone();

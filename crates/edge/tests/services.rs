@@ -151,9 +151,7 @@ async fn connections_over_the_hard_limit_wait_for_room() {
         machine.config.services[0].concurrency =
             serde_json::from_value(json!({ "type": "connections", "hard_limit": 1 })).unwrap();
     });
-    node.catalog
-        .wait_for(|s| s.machines().any(|m| m.config.services[0].concurrency.is_some()).then_some(()))
-        .await;
+    node.catalog.wait_for(|s| s.machines().any(|m| m.routes[0].limits.hard.is_some()).then_some(())).await;
     echo(inside(&node, &id)).await;
     let mut first = connect(public).await;
     says_hello(&mut first).await;
@@ -231,7 +229,7 @@ async fn a_shared_port_tells_apps_apart_by_the_name_in_the_handshake() {
     node.catalog.apply([Change::Port((Protocol::Tcp, public), PortHolder::Shared)]);
     for machine in node.catalog.snapshot().machines() {
         let (address, app) = (IpAddr::from(machine.ipv4), machine.app.to_string());
-        let inside = machine.config.services[0].internal_port;
+        let inside = machine.routes[0].internal_port;
         let listener = TcpListener::bind((address, inside)).await.unwrap();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {

@@ -1,6 +1,6 @@
 //! Identifiers: each a newtype, so that one cannot be passed for another.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ macro_rules! text_id {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         text_schema!($name, $pattern);
 
@@ -39,7 +39,7 @@ macro_rules! text_id {
 
             fn from_str(s: &str) -> Result<Self, InvalidId> {
                 $check(s).map_err(|reason| InvalidId { kind: $kind, value: s.to_owned(), reason })?;
-                Ok(Self(s.to_owned()))
+                Ok(Self(s.into()))
             }
         }
 
@@ -53,7 +53,7 @@ macro_rules! text_id {
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.0.as_ref().to_owned()
             }
         }
 
@@ -77,13 +77,6 @@ text_id!(
     "app name",
     check_dns_label,
     DNS_LABEL
-);
-text_id!(
-    /// Id of a machine: 14 lower-case hex digits, stable for its life.
-    MachineId,
-    "machine id",
-    check_machine_id,
-    "^[0-9a-f]{14}$"
 );
 text_id!(
     /// Id of a volume: `vol_` and 16 lower-case letters and digits. Also the serial of its disk in the
@@ -115,26 +108,89 @@ text_id!(
     "^[0-9a-z]{2,16}$"
 );
 
+/// Digits of a machine's id.
+const MACHINE_ID: usize = 14;
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Id of a machine: 14 lower-case hex digits, stable for its life.
+// Not a pointer to a text: there are a million of them in a catalog.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MachineId([u8; MACHINE_ID]);
+
+text_schema!(MachineId, "^[0-9a-f]{14}$");
+
+impl FromStr for MachineId {
+    type Err = InvalidId;
+
+    fn from_str(s: &str) -> Result<Self, InvalidId> {
+        let invalid = |reason| InvalidId { kind: "machine id", value: s.to_owned(), reason };
+        check_machine_id(s).map_err(invalid)?;
+        s.as_bytes().try_into().map(Self).map_err(|_| invalid("must be 14 lower-case hex digits"))
+    }
+}
+
+impl TryFrom<String> for MachineId {
+    type Error = InvalidId;
+
+    fn try_from(s: String) -> Result<Self, InvalidId> {
+        s.parse()
+    }
+}
+
+impl From<MachineId> for String {
+    fn from(id: MachineId) -> String {
+        id.as_str().to_owned()
+    }
+}
+
+impl AsRef<str> for MachineId {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for MachineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for MachineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MachineId").field(&self.as_str()).finish()
+    }
+}
+
 impl MachineId {
+    pub fn as_str(&self) -> &str {
+        // Hex digits, or it would not have been made.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
     /// A new random id.
     pub fn generate() -> Self {
         let mut bytes = [0u8; 7];
         rand::rng().fill_bytes(&mut bytes);
-        Self(bytes.iter().map(|b| format!("{b:02x}")).collect())
+        let mut digits = [0; MACHINE_ID];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+        Self(digits)
     }
 }
 
 impl VolumeId {
     /// A new random id.
     pub fn generate() -> Self {
-        Self(format!("vol_{}", random_word()))
+        Self(format!("vol_{}", random_word()).into())
     }
 }
 
 impl SnapshotId {
     /// A new random id.
     pub fn generate() -> Self {
-        Self(format!("vs_{}", random_word()))
+        Self(format!("vs_{}", random_word()).into())
     }
 }
 

@@ -108,8 +108,15 @@ pub enum Unavailable {
 /// Chooses by the rules above; reads the machines' load at this moment.
 pub fn choose<'a>(app: &'a App, ask: &Ask<'_>, vantage: &Vantage, rng: &mut impl Rng) -> Choice<'a> {
     let mut seen = Seen::default();
+    // Most machines of an app have the same services: looked through once.
+    let mut last: Option<(&Arc<[Route]>, Option<usize>)> = None;
     for target in &app.targets {
-        seen.add(target, standing(target, ask, vantage), rng);
+        let route = match last {
+            Some((routes, route)) if Arc::ptr_eq(routes, &target.routes) => route,
+            _ => ask.over.service(&target.routes, ask.public_port),
+        };
+        last = Some((&target.routes, route));
+        seen.add(target, standing(target, route, ask, vantage), rng);
     }
     seen.conclude()
 }
@@ -133,9 +140,10 @@ enum Standing {
     Out(Unavailable),
 }
 
-fn standing(target: &Target, ask: &Ask<'_>, vantage: &Vantage) -> Standing {
+/// `route` is the service that the request is for, if the machine has it.
+fn standing(target: &Target, route: Option<usize>, ask: &Ask<'_>, vantage: &Vantage) -> Standing {
     let steering = ask.steering;
-    let Some(route) = ask.over.service(&target.routes, ask.public_port) else {
+    let Some(route) = route else {
         return Standing::Out(Unavailable::NoService);
     };
     if !allowed(target, steering) {

@@ -5,6 +5,7 @@ use roost_model::{
     port::{ProxyProtocol, TlsOptions},
     service::{Autostop, Concurrency, Handler, Protocol},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::Sources;
 
@@ -12,7 +13,7 @@ use crate::Sources;
 const DEFAULT_SOFT_LIMIT: u32 = 20;
 
 /// What routing needs to know of one service.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     pub protocol: Protocol,
     pub internal_port: u16,
@@ -26,7 +27,7 @@ pub struct Route {
 }
 
 /// A range of public ports and how bytes that arrive there are read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PublicPort {
     pub first: u16,
     pub last: u16,
@@ -39,7 +40,7 @@ pub struct PublicPort {
 }
 
 /// How many requests a machine may have in flight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// From here on others are preferred.
     pub soft: u32,

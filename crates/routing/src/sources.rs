@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use roost_model::Service;
+use serde::{Deserialize, Serialize};
 
 /// Networks of clients. What is denied is denied even where it is allowed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Sources {
     /// `None`: everybody.
     allow: Option<Vec<IpNet>>,

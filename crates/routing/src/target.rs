@@ -6,15 +6,15 @@ use std::{
 };
 
 use jiff::Timestamp;
-use roost_model::{HostId, InstanceId, MachineId, MachineState, Region};
+use roost_model::{HostId, MachineId, MachineState, Region};
+use serde::{Deserialize, Serialize};
 
 use crate::{Load, Route};
 
 /// One machine that may serve requests.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Target {
     pub id: MachineId,
-    pub instance: InstanceId,
     pub host: HostId,
     pub region: Region,
     /// Machines of one group can stand in for each other.
@@ -29,14 +29,15 @@ pub struct Target {
     pub cordoned: bool,
     /// Shared by all machines with the same services.
     pub routes: Arc<[Route]>,
-    /// Health of each route, in the order of `routes`.
-    pub health: Vec<Health>,
+    /// Health of each route, in the order of `routes`; shared by machines for which it is the same.
+    pub health: Arc<[Health]>,
     /// Handed on from one version of this value to the next: it counts what is in flight now.
+    #[serde(skip)]
     pub load: Arc<Load>,
 }
 
 /// What the checks of a service say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Health {
     /// Every check passes, or there is none.
     Passing,

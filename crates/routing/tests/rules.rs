@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::Ipv4Addr, net::Ipv6Addr, sync::Arc, time::D
 use jiff::{SignedDuration, Timestamp};
 use proptest::{prelude::*, sample::select};
 use rand::{SeedableRng, rngs::StdRng};
-use roost_model::{InstanceId, MachineId, MachineState, service::Service};
+use roost_model::{MachineId, MachineState, service::Service};
 use roost_routing::{
     App, Ask, Choice, Health, Load, LoadClass, Over, Route, Steering, Target, Vantage, choose,
     sleep::{Now, plan},
@@ -68,7 +68,6 @@ fn target(spec: &Spec, now: Timestamp) -> Target {
     (0..spec.in_flight).for_each(|_| load.enter(None).unwrap());
     Target {
         id: MachineId::generate(),
-        instance: InstanceId::generate(),
         host: spec.host.parse().unwrap(),
         region: "fra".parse().unwrap(),
         group: "app".into(),
@@ -78,7 +77,7 @@ fn target(spec: &Spec, now: Timestamp) -> Target {
         started_at: Some(now - SignedDuration::from_secs(spec.idle_secs)),
         cordoned: spec.cordoned,
         routes: [Route::from(&service)].into(),
-        health: vec![spec.health],
+        health: Arc::new([spec.health]),
         load: Arc::new(load),
     }
 }
