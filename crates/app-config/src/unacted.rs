@@ -1,8 +1,6 @@
 //! Keys that are accepted and stored although nothing acts on them yet. A deploy says them, so that
 //! nobody believes in what does not happen.
 
-use roost_model::HttpOptions;
-
 use crate::{
     AppConfig,
     section::{Build, Deploy, Experimental, HttpService, ServiceSection, StrategyName, Vm},
@@ -68,25 +66,11 @@ fn deploy(found: &mut Unacted, deploy: &Deploy) {
 
 fn http_service(found: &mut Unacted, service: &HttpService) {
     let at = "http_service";
-    http_options(found, at, service.http_options.as_ref());
     found.note(!service.machine_checks.is_empty(), format!("{at}.machine_checks"));
 }
 
 fn service(found: &mut Unacted, at: &str, service: &ServiceSection) {
     found.note(!service.machine_checks.is_empty(), format!("{at}.machine_checks"));
-    for (n, port) in service.ports.iter().enumerate() {
-        let at = format!("{at}.ports[{n}]");
-        http_options(found, &at, port.http_options.as_ref());
-    }
-}
-
-fn http_options(found: &mut Unacted, at: &str, options: Option<&HttpOptions>) {
-    let Some(options) = options else { return };
-    let at = format!("{at}.http_options");
-    found.note(options.compress.is_some(), format!("{at}.compress"));
-    found.note(options.response.is_some(), format!("{at}.response"));
-    found.note(options.idle_timeout.is_some(), format!("{at}.idle_timeout"));
-    found.note(options.headers_read_timeout.is_some(), format!("{at}.headers_read_timeout"));
 }
 
 fn vm(found: &mut Unacted, at: &str, vm: &Vm) {

@@ -22,6 +22,8 @@ pub(crate) struct Answered {
     pub response: Response<Incoming>,
     pub backend: Backend,
     pub permit: Permit,
+    /// Of the port that the request came to.
+    pub options: Arc<HttpOptions>,
 }
 
 /// Why there is none.
@@ -43,7 +45,8 @@ pub(crate) async fn exchange(
         let permit = journey.admit().await.map_err(Lost::Unreached)?;
         outgoing.tell_unavailable(journey.missed_preference(permit.target()));
         let port = permit.route().internal_port;
-        let wire = outgoing.wire(permit.http(journey.public_port()).is_some_and(HttpOptions::speaks_h2));
+        let options = permit.http(journey.public_port()).cloned().unwrap_or_default();
+        let wire = outgoing.wire(options.speaks_h2());
         let limit = journey.dial_limit();
         let connected = match connect(edge, permit.target(), port, wire, limit).await {
             Ok(connected) => connected,
@@ -52,8 +55,10 @@ pub(crate) async fn exchange(
                 continue;
             }
         };
-        match outgoing.send(connected).await.map_err(Lost::Broken)? {
-            Sent::Answered(response, backend) => return Ok(Answered { response, backend, permit }),
+        match outgoing.send(connected, options.idle_timeout()).await.map_err(Lost::Broken)? {
+            Sent::Answered(response, backend) => {
+                return Ok(Answered { response, backend, permit, options });
+            }
             Sent::Again(failure) if resends == limits::MAX_RESENDS => return Err(Lost::Unreached(failure)),
             Sent::Again(_) => resends += 1,
         }

@@ -114,8 +114,9 @@ impl Outgoing {
         Wire::Http1(if self.repeatable { Reuse::Kept } else { Reuse::New })
     }
 
-    /// Sends over `connected`. Fails where the request may have reached the app.
-    pub async fn send(&mut self, connected: Connected) -> Result<Sent, Failure> {
+    /// Sends over `connected`. Fails where the request may have reached the app. The answer may take as long as an
+    /// answer may, or until nothing has moved for `idle`.
+    pub async fn send(&mut self, connected: Connected, idle: Option<Duration>) -> Result<Sent, Failure> {
         let Connected { mut backend, reused } = connected;
         let body = self.body.take().unwrap_or(RequestBody::Empty);
         let mut head = self.head.clone();
@@ -123,7 +124,7 @@ impl Outgoing {
             to_http2_form(&mut head)?;
         }
         let request = Request::from_parts(head, body);
-        match answer(&mut backend, request, self.upload.as_ref(), ANSWER_TIMEOUT).await? {
+        match answer(&mut backend, request, self.upload.as_ref(), idle.unwrap_or(ANSWER_TIMEOUT)).await? {
             Ok(response) => Ok(Sent::Answered(response, backend)),
             Err(SendError::Unsent(request)) => {
                 self.body = Some(request.into_body());

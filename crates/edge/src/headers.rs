@@ -137,14 +137,18 @@ pub(crate) fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Makes the headers of an answer those that the client shall see. `version` is the app's.
-pub(crate) fn to_client(headers: &mut HeaderMap, id: &RequestId, version: Version) {
+/// Makes the headers of an answer those that the client shall see, as far as they are of this connection.
+pub(crate) fn to_client(headers: &mut HeaderMap) {
     let upgrade = upgrade(headers);
     remove_hop_by_hop(headers);
     if let Some(protocol) = upgrade {
         headers.insert(header::UPGRADE, protocol);
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     }
+}
+
+/// Adds to an answer what the edge says of itself. `version` is the app's.
+pub(crate) fn add_own(headers: &mut HeaderMap, id: &RequestId, version: Version) {
     headers.insert(REQUEST_ID, id.0.clone());
     append_list(headers, header::VIA, HeaderValue::from_static(via(version)));
     headers.entry(header::SERVER).or_insert(HeaderValue::from_static("roost"));

@@ -131,6 +131,9 @@ pub const STOP_REPORT: Duration = Duration::from_secs(10);
 /// Silence after which the kernel asks whether the other end of a connection is still there.
 pub const KEEPALIVE: Duration = Duration::from_secs(60);
 
+/// Bytes of an answer from which compression gains more than a packet's worth.
+pub const COMPRESS_FROM: u64 = 256;
+
 /// How long the ends of a WebSocket have to answer that it closes.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 

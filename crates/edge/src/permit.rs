@@ -37,7 +37,7 @@ impl Permit {
     }
 
     /// The options of HTTP of the public port that the request came to.
-    pub fn http(&self, public_port: u16) -> Option<&HttpOptions> {
+    pub fn http(&self, public_port: u16) -> Option<&Arc<HttpOptions>> {
         self.route().http(public_port)
     }
 

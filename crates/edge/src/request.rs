@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
 use http_body_util::Full;
 use hyper::upgrade::OnUpgrade;
-use roost_model::AppName;
+use roost_model::{AppName, HttpOptions};
 use roost_routing::Over;
 use tracing::info;
 
@@ -14,8 +14,9 @@ use crate::{
     backend::Backend,
     client::Client,
     client_body::ClientBody,
+    compress,
     context::Edge,
-    destination,
+    destination, dress,
     exchange::Answered,
     failure::{Code, Failure},
     forward::Outgoing,
@@ -45,9 +46,17 @@ pub(crate) async fn handle(
         }
     };
     let version = response.version();
-    headers::to_client(response.headers_mut(), &id, version);
+    let options = response.extensions_mut().remove::<Arc<HttpOptions>>();
+    let options = options.as_ref().and_then(|options| options.response.as_ref());
+    headers::to_client(response.headers_mut());
+    if options.is_none_or(|options| options.pristine != Some(true)) {
+        headers::add_own(response.headers_mut(), &id, version);
+    }
     if let (Some(alternative), Some(_)) = (&edge.alternative, &client.tls) {
         response.headers_mut().entry(header::ALT_SVC).or_insert_with(|| alternative.clone());
+    }
+    if let Some(options) = options {
+        dress::apply(&options.headers, response.headers_mut());
     }
     *response.version_mut() = Version::HTTP_11;
     response
@@ -77,16 +86,24 @@ async fn serve(
         headers::join_cookies(&mut head.headers);
         head.version = Version::HTTP_11;
     }
+    let asks = compress::Asks::of(&head);
     let outgoing = Outgoing::new(head, body, &edge.room);
     let answered = Trip::new(edge, client, journey, outgoing).answer().await?;
-    let Answered { response, backend, permit } = answered;
-    let (head, body) = response.into_parts();
+    let Answered { response, backend, permit, options } = answered;
+    let (mut head, body) = response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(edge, head, backend, permit, upgrade, extended);
+        return switch(edge, head, backend, permit, upgrade, extended, options);
     }
     extended.map_or(Ok(()), |extended| extended.declined(&head))?;
-    let body = AnswerBody::App(Box::new(AppBody::new(edge, body, backend, permit)));
-    Ok(Response::from_parts(head, body))
+    let body = AppBody::new(edge, body, backend, permit, options.idle_timeout());
+    let encoder = match options.compress {
+        Some(true) => compress::apply(&mut head, &body, &asks),
+        _ => None,
+    };
+    if options.response.is_some() {
+        head.extensions.insert(options);
+    }
+    Ok(Response::from_parts(head, AnswerBody::of(body, encoder)))
 }
 
 /// The app that the request is for.
@@ -132,12 +149,20 @@ fn switch(
     permit: Permit,
     upgrade: Option<OnUpgrade>,
     extended: Option<Extended>,
+    options: Arc<HttpOptions>,
 ) -> Result<Response<AnswerBody>, Failure> {
     let Some(client) = upgrade else {
         return Err(Failure::new(Code::BadAnswer, "It switched protocols without being asked."));
     };
     let protocol = upgrade::Protocol::of(&head.headers);
     extended.map_or(Ok(()), |extended| extended.agreed(&mut head))?;
-    edge.tasks.spawn(upgrade::tunnel(edge.clone(), protocol, client, backend, permit));
+    edge.tasks.spawn(upgrade::tunnel(
+        edge.clone(),
+        protocol,
+        client,
+        backend,
+        permit,
+        options.idle_timeout(),
+    ));
     Ok(Response::from_parts(head, AnswerBody::Own(Full::default())))
 }

@@ -1,24 +1,45 @@
 //! Step 6: the answer goes to the client, piece by piece as the app sends it.
 
 use std::{
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep};
 
-use crate::{backend::Backend, context::Edge, permit::Permit, pool::PoolKey};
+use crate::{
+    backend::Backend,
+    compress::{Compressed, Encoder},
+    context::Edge,
+    permit::Permit,
+    pool::PoolKey,
+};
 
 /// Body of an answer of the edge.
 pub(crate) enum AnswerBody {
     /// From the app.
     App(Box<AppBody>),
+    Compressed(Box<Compressed>),
     /// From the edge itself, or nothing at all.
     Own(Full<Bytes>),
+}
+
+/// Why an answer ends in the middle.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("the app broke off")]
+    App(#[from] hyper::Error),
+    #[error("nothing came from the app for as long as idle_timeout says")]
+    Idle,
+    #[error("the answer can not be compressed")]
+    Coding(#[source] io::Error),
 }
 
 /// An app's body with the connection or stream that it comes on. When it ends the connection is kept for the
@@ -28,12 +49,35 @@ pub(crate) struct AppBody {
     incoming: Incoming,
     backend: Option<Backend>,
     ended: bool,
+    idle: Option<Idle>,
     permit: Permit,
 }
 
+/// The end of waiting for the next piece.
+struct Idle {
+    limit: Duration,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl AnswerBody {
+    pub fn of(body: AppBody, encoder: Option<Encoder>) -> Self {
+        match encoder {
+            Some(encoder) => Self::Compressed(Box::new(Compressed::new(body, encoder))),
+            None => Self::App(Box::new(body)),
+        }
+    }
+}
+
 impl AppBody {
-    pub fn new(edge: &Arc<Edge>, incoming: Incoming, backend: Backend, permit: Permit) -> Self {
-        Self { edge: edge.clone(), incoming, backend: Some(backend), ended: false, permit }
+    pub fn new(
+        edge: &Arc<Edge>,
+        incoming: Incoming,
+        backend: Backend,
+        permit: Permit,
+        idle_timeout: Option<Duration>,
+    ) -> Self {
+        let idle = idle_timeout.map(|limit| Idle { limit, sleep: Box::pin(sleep(limit)) });
+        Self { edge: edge.clone(), incoming, backend: Some(backend), ended: false, idle, permit }
     }
 }
 
@@ -48,38 +92,68 @@ impl Drop for AppBody {
     }
 }
 
-impl Body for AnswerBody {
+impl Body for AppBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let AppBody { incoming, backend: Some(backend), ended, idle, .. } = self.get_mut() else {
+            return Poll::Ready(None);
+        };
+        let polled = backend.poll_body(incoming, cx);
+        *ended = matches!(polled, Poll::Ready(None));
+        match (polled, idle) {
+            (Poll::Ready(frame), idle) => {
+                if let Some(idle) = idle {
+                    idle.sleep.as_mut().reset(Instant::now() + idle.limit);
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::App)))
+            }
+            (Poll::Pending, Some(idle)) => idle.sleep.as_mut().poll(cx).map(|()| Some(Err(BodyError::Idle))),
+            (Poll::Pending, None) => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
             Self::Own(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::App(body) => {
-                let AppBody { incoming, backend: Some(backend), ended, .. } = &mut **body else {
-                    return Poll::Ready(None);
-                };
-                let polled = backend.poll_body(incoming, cx);
-                *ended = matches!(polled, Poll::Ready(None));
-                polled
-            }
+            Self::App(body) => Pin::new(&mut **body).poll_frame(cx),
+            Self::Compressed(body) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(body) => body.is_end_stream(),
-            Self::App(body) => body.incoming.is_end_stream(),
+            Self::App(body) => body.is_end_stream(),
+            Self::Compressed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(body) => body.size_hint(),
-            Self::App(body) => body.incoming.size_hint(),
+            Self::App(body) => body.size_hint(),
+            Self::Compressed(body) => body.size_hint(),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     client_body::ClientBody,
     client_io::ClientIo,
     context::Edge,
-    limits, request,
+    destination, limits, request,
     rewound::Rewound,
 };
 
@@ -35,7 +35,7 @@ pub(crate) async fn serve_http(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let client = Arc::new(client);
-    let (grace, head_timeout) = (edge.config.shutdown_grace, edge.config.head_timeout);
+    let (grace, head_timeout) = (edge.config.shutdown_grace, head_timeout(&edge, &client));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (edge, client) = (edge.clone(), client.clone());
         let request = request.map(ClientBody::Tcp);
@@ -75,6 +75,14 @@ pub(crate) async fn serve_http(
         }
     };
     served.map_err(io::Error::other)
+}
+
+/// As the app says, where it is known before the request is: by the name in the handshake, or the port.
+fn head_timeout(edge: &Edge, client: &Client) -> Duration {
+    let name = client.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
+    let app = client.app.clone().or_else(|| destination::app_of_name(edge, name?));
+    let port = app.and_then(|app| destination::port_of(edge, &app, client.public_port));
+    port.and_then(|port| port.http.headers_read_timeout()).unwrap_or(edge.config.head_timeout)
 }
 
 fn http1(head_timeout: Duration) -> http1::Builder {

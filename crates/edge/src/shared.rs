@@ -1,7 +1,8 @@
 //! HTTP/2 connections to machines, kept for as long as they are used: one for each port of a machine, more
 //! where its streams do not suffice.
 //!
-//! Requests that find no room dial one connection together, however many they are.
+//! Requests that find no room dial one connection together, however many they are. Unlike what [`crate::pool`] keeps,
+//! a connection is used by all of the edge's threads: apps see as few as their streams allow.
 
 use std::{
     collections::HashMap,

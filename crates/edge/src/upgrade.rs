@@ -1,7 +1,7 @@
 //! Step 5, for requests that ask to switch protocols: when the app agrees, bytes go both ways until
 //! the ends have closed.
 
-use std::{io, pin::pin, sync::Arc};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use http::{HeaderMap, header};
 use hyper::upgrade::OnUpgrade;
@@ -13,7 +13,8 @@ use tokio::{
 use tracing::debug;
 
 use crate::{
-    backend::Backend, context::Edge, limits::HALF_CLOSED, permit::Permit, rewound::Rewound, websocket,
+    activity::Activity, backend::Backend, context::Edge, limits::HALF_CLOSED, permit::Permit,
+    rewound::Rewound, websocket,
 };
 
 /// What the ends agreed to speak.
@@ -41,8 +42,9 @@ pub(crate) async fn tunnel(
     client: OnUpgrade,
     backend: Backend,
     permit: Permit,
+    idle_timeout: Option<Duration>,
 ) {
-    if let Err(error) = carry(&edge, protocol, client, backend, &permit).await {
+    if let Err(error) = carry(&edge, protocol, client, backend, &permit, idle_timeout).await {
         debug!(machine = %permit.target().id, %error, "tunnel ended early");
     }
     drop(permit);
@@ -54,16 +56,23 @@ async fn carry(
     client: OnUpgrade,
     backend: Backend,
     permit: &Permit,
+    idle_timeout: Option<Duration>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let leave = edge.tunnels.leave_of(&permit.target().id);
-    let client = TokioIo::new(client.await?);
+    let activity = Activity::default();
+    let client = activity.of(TokioIo::new(client.await?));
     let Some((app, early)) = backend.into_upgraded().await else { return Ok(()) };
     let app = Rewound::new(early, app);
-    match protocol {
-        Protocol::WebSocket => websocket::carry(client, app, &leave).await?,
-        Protocol::Other => copy_both(client, app).await?,
+    let carried = async {
+        match protocol {
+            Protocol::WebSocket => websocket::carry(client, app, &leave).await,
+            Protocol::Other => copy_both(client, app).await,
+        }
+    };
+    tokio::select! {
+        carried = carried => Ok(carried?),
+        () = activity.silent_for(idle_timeout) => Err("nothing moved for as long as idle_timeout says".into()),
     }
-    Ok(())
 }
 
 async fn copy_both(client: impl AsyncRead + AsyncWrite, app: impl AsyncRead + AsyncWrite) -> io::Result<()> {

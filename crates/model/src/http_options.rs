@@ -1,6 +1,6 @@
 //! Options of a port that speaks HTTP: what the edge does with requests and answers on their way.
 
-use std::{borrow::Cow, collections::BTreeMap, num::NonZeroU32};
+use std::{borrow::Cow, collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -30,6 +30,14 @@ pub struct HttpOptions {
 impl HttpOptions {
     pub fn speaks_h2(&self) -> bool {
         self.h2_backend == Some(true)
+    }
+
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout.map(|seconds| Duration::from_secs(seconds.get().into()))
+    }
+
+    pub fn headers_read_timeout(&self) -> Option<Duration> {
+        self.headers_read_timeout.map(|seconds| Duration::from_secs(seconds.get().into()))
     }
 }
 

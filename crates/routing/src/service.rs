@@ -1,5 +1,7 @@
 //! A machine's services, and which of them answers a public port.
 
+use std::sync::Arc;
+
 use roost_model::{
     HttpOptions, Service,
     port::{ProxyProtocol, TlsOptions},
@@ -33,7 +35,7 @@ pub struct PublicPort {
     pub last: u16,
     pub handlers: Vec<Handler>,
     pub force_https: bool,
-    pub http: HttpOptions,
+    pub http: Arc<HttpOptions>,
     pub tls: TlsOptions,
     /// What the handler `proxy_proto` sends.
     pub proxy_protocol: ProxyProtocol,
@@ -68,7 +70,7 @@ impl From<&Service> for Route {
             let (first, last) = port.range()?;
             let handlers = port.handlers.clone();
             let force_https = port.force_https.unwrap_or(false);
-            let http = port.http_options.clone().unwrap_or_default();
+            let http = Arc::new(port.http_options.clone().unwrap_or_default());
             let tls = port.tls_options.clone().unwrap_or_default();
             let proxy_protocol = port.proxy_proto_options.as_ref().and_then(|options| options.version);
             let proxy_protocol = proxy_protocol.unwrap_or_default();
@@ -90,7 +92,7 @@ impl From<&Service> for Route {
 impl Route {
     /// The options of HTTP that a public port has; those of another port that speaks it where a listener stands
     /// in for the port.
-    pub fn http(&self, public_port: u16) -> Option<&HttpOptions> {
+    pub fn http(&self, public_port: u16) -> Option<&Arc<HttpOptions>> {
         let mut ports = self.ports.iter().filter(|port| port.handlers.contains(&Handler::Http));
         let first = ports.clone().next();
         ports.find(|port| port.has(public_port)).or(first).map(|port| &port.http)

@@ -63,8 +63,9 @@ impl Wish {
 }
 
 fn body(edge: &Arc<Edge>, answered: Answered) -> AnswerBody {
-    let Answered { response, backend, permit } = answered;
-    AnswerBody::App(Box::new(AppBody::new(edge, response.into_body(), backend, permit)))
+    let Answered { response, backend, permit, options } = answered;
+    let body = AppBody::new(edge, response.into_body(), backend, permit, options.idle_timeout());
+    AnswerBody::App(Box::new(body))
 }
 
 fn from_headers(headers: &HeaderMap) -> Result<Replay, Invalid> {

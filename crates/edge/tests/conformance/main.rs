@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod grpc;
 mod h2;
 mod http3;
 mod slow;
