@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use roost_host_api::Machine;
-use roost_model::service::{CheckEffect, CheckResult, CheckStatus, Service};
+use roost_model::{
+    machine::{busy_until, metadata},
+    service::{CheckEffect, CheckResult, CheckStatus, Service},
+};
 use roost_routing::{Health, Load, Route, Target};
 
 use crate::{
@@ -65,6 +68,7 @@ fn target(machine: &Machine) -> Target {
         ipv4: machine.ipv4,
         state: machine.state,
         started_at: machine.started_at,
+        busy_until: machine.config.metadata.get(metadata::BUSY_UNTIL).and_then(|value| busy_until(value)),
         cordoned: machine.cordoned,
         routes: services.iter().map(Route::from).collect(),
         health: health.collect(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use roost_host_api::HostInfo;
 use roost_model::{AppName, HostId, MachineId, NetworkId, service::Protocol};
-use roost_routing::replay::Home;
+use roost_routing::{Traffic, replay::Home};
 use serde::{Deserialize, Serialize};
 
 use crate::{Challenge, MachineEntry, NameEntry, names::Names, shards::Shards};
@@ -41,6 +41,8 @@ pub struct AppEntry {
     pub machines: Vec<MachineEntry>,
     /// The same machines in the shape that routing reads, without destroyed ones.
     pub routes: roost_routing::App,
+    /// Handed on from one version of this value to the next.
+    pub traffic: Arc<Traffic>,
 }
 
 /// What was declared of an app, as far as readers of the catalog need it.

@@ -184,6 +184,7 @@ impl State {
                 record: None,
                 machines: Vec::new(),
                 routes: roost_routing::App::default(),
+                traffic: Arc::default(),
             },
         };
         change(&mut app);

@@ -1,5 +1,6 @@
-//! Whether an app takes anything from a client's address: its services' lists of networks.
+//! Whether an app takes anything from a client: its services' lists of networks, and how often it may be asked.
 
+use roost_catalog::AppEntry;
 use roost_model::AppName;
 use roost_routing::{Over, Route};
 
@@ -9,19 +10,33 @@ use crate::{
     failure::{Code, Failure},
 };
 
-/// Asked before anything is woken or counted. Machines of an app have the same lists but in the moment of a
+/// Asked before anything is woken or counted. Machines of an app have the same rules but in the moment of a
 /// deploy; one that does not admit the client is enough.
 pub(crate) fn check(edge: &Edge, over: Over, app: &AppName, client: &Client) -> Result<(), Failure> {
     let snapshot = edge.catalog.load();
     let Some(app) = snapshot.app(app) else { return Ok(()) };
-    let refuses = |route: &Route| !route.sources.admits(client.peer.ip());
-    let refused = app.routes.targets.iter().any(|target| {
-        // Most apps have no lists at all: which service it is matters to the others only.
-        target.routes.iter().any(refuses)
-            && over.service(&target.routes, client.public_port).is_some_and(|at| refuses(&target.routes[at]))
-    });
-    match refused {
-        false => Ok(()),
-        true => Err(Failure::new(Code::Forbidden, format!("The address is {}.", client.peer.ip()))),
+    if route(app, over, client, |route| !route.sources.admits(client.peer.ip())).is_some() {
+        return Err(Failure::new(Code::Forbidden, format!("The address is {}.", client.peer.ip())));
     }
+    let limited = route(app, over, client, |route| route.rate_limit.is_some());
+    let Some(limit) = limited.and_then(|route| route.rate_limit) else { return Ok(()) };
+    app.traffic
+        .rate
+        .take(edge.now(), limit)
+        .map_err(|wait| Failure::new(Code::TooOften, format!("Try again in {} s.", wait.as_secs() + 1)))
+}
+
+/// The service that the client has come to, on the first machine where it is `wanted`.
+fn route<'a>(
+    app: &'a AppEntry,
+    over: Over,
+    client: &Client,
+    wanted: impl Fn(&Route) -> bool,
+) -> Option<&'a Route> {
+    app.routes.targets.iter().find_map(|target| {
+        // Most apps have no rules at all: which service it is matters to the others only.
+        target.routes.iter().any(&wanted).then_some(())?;
+        let at = over.service(&target.routes, client.public_port)?;
+        Some(&target.routes[at]).filter(|route| wanted(route))
+    })
 }

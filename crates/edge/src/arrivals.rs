@@ -7,7 +7,10 @@ use std::{
     collections::{HashMap, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::time::Instant;
@@ -44,7 +47,18 @@ pub(crate) enum TooMuch {
 /// edge takes in the seconds until an address has its handshakes back.
 pub(crate) struct Arrivals {
     limits: ClientLimits,
+    pub counts: ArrivalCounts,
     shards: Vec<Mutex<HashMap<IpAddr, Seen>>>,
+}
+
+/// Of all clients together.
+#[derive(Debug, Default)]
+pub(crate) struct ArrivalCounts {
+    pub connects: AtomicU64,
+    pub disconnects: AtomicU64,
+    /// Closed at once, because their client had too many.
+    pub dropped: AtomicU64,
+    pub handshakes_limited: AtomicU64,
 }
 
 struct Seen {
@@ -61,7 +75,8 @@ pub(crate) struct Place {
 
 impl Arrivals {
     pub fn new(limits: ClientLimits) -> Arc<Self> {
-        Arc::new(Self { limits, shards: (0..SHARDS).map(|_| Mutex::default()).collect() })
+        let counts = ArrivalCounts::default();
+        Arc::new(Self { limits, counts, shards: (0..SHARDS).map(|_| Mutex::default()).collect() })
     }
 
     /// Counts a connection in, if there is room for one more of this client.
@@ -70,10 +85,12 @@ impl Arrivals {
         let mut shard = self.shard(client);
         let seen = shard.entry(client).or_insert_with(|| Seen::new(self.limits));
         if seen.connections >= self.limits.connections {
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             return Err(TooMuch::Connections);
         }
         seen.connections += 1;
         drop(shard);
+        self.counts.connects.fetch_add(1, Ordering::Relaxed);
         Ok(Place { arrivals: Arc::clone(self), client })
     }
 
@@ -84,6 +101,7 @@ impl Arrivals {
         let seen = shard.entry(client).or_insert_with(|| Seen::new(self.limits));
         seen.refill(self.limits);
         if seen.handshakes < 1.0 {
+            self.counts.handshakes_limited.fetch_add(1, Ordering::Relaxed);
             return Err(TooMuch::Handshakes);
         }
         seen.handshakes -= 1.0;
@@ -123,6 +141,7 @@ impl Seen {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.arrivals.counts.disconnects.fetch_add(1, Ordering::Relaxed);
         if let Some(seen) = self.arrivals.shard(self.client).get_mut(&self.client) {
             seen.connections = seen.connections.saturating_sub(1);
         }

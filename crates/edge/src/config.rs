@@ -66,6 +66,8 @@ pub struct EdgeConfig {
     pub services_address: IpAddr,
     /// Names below the base domain that have no certificate are served with one that nobody vouches for.
     pub self_signed: bool,
+    /// Where Prometheus may ask for `/metrics`; nowhere when absent.
+    pub metrics: Option<SocketAddr>,
     /// How long requests in flight may go on after the edge was told to stop.
     pub shutdown_grace: Duration,
 }
@@ -86,6 +88,7 @@ impl EdgeConfig {
             proxies: Vec::new(),
             services_address: Ipv6Addr::UNSPECIFIED.into(),
             self_signed: false,
+            metrics: None,
             shutdown_grace: Duration::from_secs(10),
         }
     }

@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 use http::HeaderValue;
 use roost_catalog::Catalog;
 use roost_host_api::HostClient;
+use roost_model::AppName;
 use roost_routing::Vantage;
 use roost_seal::MasterKey;
 use tokio::{runtime::Handle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    EdgeConfig, EdgeError, EdgeParts, arrivals::Arrivals, pool::Pool, queue::Queues, replay::ReplayCache,
+    EdgeConfig, EdgeError, EdgeParts, app_log::AppLog, arrivals::Arrivals, failure::Failure,
+    headers::RequestId, metrics::NodeCounts, pool::Pool, queue::Queues, replay::ReplayCache,
     request_body::Room, shared::SharedConnections, tls::Tls, tunnels::Tunnels, wake::Wakes,
 };
 
@@ -27,6 +29,8 @@ pub(crate) struct Edge {
     pub wakes: Wakes,
     pub queues: Queues,
     pub replays: ReplayCache,
+    pub app_log: AppLog,
+    pub counts: NodeCounts,
     /// For bodies that may have to be sent again.
     pub room: Arc<Room>,
     pub arrivals: Arc<Arrivals>,
@@ -86,6 +90,8 @@ impl Edge {
             wakes: Wakes::default(),
             queues: Queues::default(),
             replays: ReplayCache::default(),
+            app_log: AppLog::default(),
+            counts: NodeCounts::default(),
             room: Arc::default(),
             tasks: TaskTracker::new(),
             started: Instant::now(),
@@ -95,5 +101,14 @@ impl Edge {
     /// Time since the edge began: the clock of machines' activity.
     pub fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// Counts a request that no machine answered, and tells the app's owner.
+    pub fn not_served(&self, app: &AppName, request: Option<&RequestId>, took: Duration, failure: &Failure) {
+        if let Some(entry) = self.catalog.load().app(app) {
+            entry.traffic.counts().edge.count(failure.code.status().as_u16(), took);
+            let request = request.map(|id| format!(" (request {})", id.as_str())).unwrap_or_default();
+            self.app_log.tell(app, None, format!("not served: {failure}{request}"));
+        }
     }
 }

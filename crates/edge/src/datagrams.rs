@@ -10,6 +10,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -90,6 +91,7 @@ impl Flow {
             Ok(reached) => reached,
             Err(failure) => {
                 let (app, peer) = (&self.app, plain(self.client));
+                self.edge.not_served(app, None, Duration::ZERO, &failure);
                 return info!(%app, %peer, code = failure.code.as_str(), detail = failure.detail, "not served");
             }
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use hyper::body::Incoming;
 use roost_model::HttpOptions;
+use tokio::time::Instant;
 
 use crate::{
     backend::Backend,
@@ -24,6 +25,8 @@ pub(crate) struct Answered {
     pub permit: Permit,
     /// Of the port that the request came to.
     pub options: Arc<HttpOptions>,
+    /// When the head was here.
+    pub at: Instant,
 }
 
 /// Why there is none.
@@ -48,8 +51,15 @@ pub(crate) async fn exchange(
         let options = permit.http(journey.public_port()).cloned().unwrap_or_default();
         let wire = outgoing.wire(options.speaks_h2());
         let limit = journey.dial_limit();
+        let begun = Instant::now();
         let connected = match connect(edge, permit.target(), port, wire, limit).await {
-            Ok(connected) => connected,
+            Ok(connected) => {
+                permit.target().load.accepted();
+                if !connected.reused {
+                    permit.counts().connects.count(begun.elapsed());
+                }
+                connected
+            }
             Err(failure) => {
                 journey.refused(permit.target(), failure).map_err(Lost::Unreached)?;
                 continue;
@@ -57,7 +67,9 @@ pub(crate) async fn exchange(
         };
         match outgoing.send(connected, options.idle_timeout()).await.map_err(Lost::Broken)? {
             Sent::Answered(response, backend) => {
-                return Ok(Answered { response, backend, permit, options });
+                let at = Instant::now();
+                permit.counts().app.count(response.status().as_u16(), at.duration_since(begun));
+                return Ok(Answered { response, backend, permit, options, at });
             }
             Sent::Again(failure) if resends == limits::MAX_RESENDS => return Err(Lost::Unreached(failure)),
             Sent::Again(_) => resends += 1,

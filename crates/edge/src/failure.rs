@@ -51,10 +51,13 @@ codes! {
     NoneForced "E110" SERVICE_UNAVAILABLE "No machine is where the request's fly-force header wants it.";
     NotReady "E111" SERVICE_UNAVAILABLE "This node has just started and does not know the apps yet. Try again.";
     Forbidden "E112" FORBIDDEN "The app takes no requests from this address: allow_from and deny_from of its fly.toml say which it does.";
+    TooOften "E113" TOO_MANY_REQUESTS "The app is asked more often than its rate_limit in fly.toml allows.";
     WakeFailed "E201" SERVICE_UNAVAILABLE "The app's machine was started for this request, and ended. `roost logs` shows why.";
     WakeTimeout "E202" GATEWAY_TIMEOUT "The app's machine did not start in time. `roost logs` shows how far it came.";
     WakeRefused "E203" SERVICE_UNAVAILABLE "The machine's host refused to start it.";
     HostUnavailable "E204" SERVICE_UNAVAILABLE "The machine's host does not answer.";
+    WakeOutOfMemory "E205" SERVICE_UNAVAILABLE "The app's machine was started for this request, and ran out of memory. `roost scale vm` or [[vm]] in fly.toml gives it more.";
+    WakeKilled "E206" SERVICE_UNAVAILABLE "The app's machine was started for this request, and a signal ended it. `roost logs` shows why.";
     Refused "E301" BAD_GATEWAY "The app refused the connection. It must listen on 0.0.0.0 or [::] at the internal_port of its fly.toml.";
     DialTimeout "E302" GATEWAY_TIMEOUT "The machine did not accept the connection in time.";
     NoAnswer "E303" BAD_GATEWAY "The app closed the connection before it answered.";

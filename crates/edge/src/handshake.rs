@@ -4,10 +4,17 @@
 //! Everything comes from memory: the certificates and the apps of this moment's snapshots. A client that asks
 //! for no name, or for one that nobody has here, is told so by the alert that means it.
 
-use std::io::{self, ErrorKind};
+use std::{
+    io::{self, ErrorKind},
+    sync::atomic::Ordering,
+};
 
 use rustls::server::Acceptor;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tracing::{debug, info};
 
@@ -25,8 +32,13 @@ pub(crate) async fn handshake(
     client: &Client,
 ) -> io::Result<(Box<TlsStream<TcpStream>>, TlsFacts)> {
     edge.arrivals.handshake(client.peer.ip()).map_err(io::Error::other)?;
-    let stream = timeout(HANDSHAKE_TIMEOUT, Box::pin(agree(edge, stream, client))).await??;
+    let begun = Instant::now();
+    let agreed = timeout(HANDSHAKE_TIMEOUT, Box::pin(agree(edge, stream, client))).await;
+    let stream = agreed.map_err(io::Error::from).flatten().inspect_err(|_| {
+        edge.counts.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    })?;
     let facts = facts(&stream);
+    edge.counts.handshake(facts.version, begun.elapsed());
     debug!(peer = %client.peer, name = facts.server_name.as_deref(), version = facts.version.as_str(), "TLS");
     Ok((stream, facts))
 }

@@ -22,6 +22,7 @@ mod config;
 mod serve;
 
 mod accept;
+mod access_log;
 mod activity;
 mod admission;
 mod arrivals;
@@ -66,11 +67,13 @@ mod websocket;
 mod well_known;
 mod workers;
 
+mod app_log;
 mod context;
 mod failure;
 mod limits;
 mod loads;
 mod machine_io;
+mod metrics;
 mod sleeper;
 
 pub use arrivals::ClientLimits;

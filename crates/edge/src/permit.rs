@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use roost_catalog::AppEntry;
 use roost_model::{AppName, HttpOptions};
-use roost_routing::{Refused, Route, Target};
+use roost_routing::{Counts, Refused, Route, Target, Traffic};
 
 use crate::context::Edge;
 
@@ -12,6 +13,7 @@ pub(crate) struct Permit {
     edge: Arc<Edge>,
     app: AppName,
     target: Arc<Target>,
+    traffic: Arc<Traffic>,
     route: usize,
 }
 
@@ -19,13 +21,14 @@ impl Permit {
     /// Counts the request in, unless the machine is full or being emptied.
     pub fn enter(
         edge: &Arc<Edge>,
-        app: &AppName,
+        app: &AppEntry,
         target: &Arc<Target>,
         route: usize,
     ) -> Result<Self, Refused> {
         target.load.enter(target.routes[route].limits.hard)?;
-        let (edge, app, target) = (edge.clone(), app.clone(), target.clone());
-        Ok(Self { edge, app, target, route })
+        let traffic = app.traffic.clone();
+        let (edge, app, target) = (edge.clone(), app.name.clone(), target.clone());
+        Ok(Self { edge, app, target, traffic, route })
     }
 
     pub fn app(&self) -> &AppName {
@@ -34,6 +37,11 @@ impl Permit {
 
     pub fn target(&self) -> &Arc<Target> {
         &self.target
+    }
+
+    /// The app's counters.
+    pub fn counts(&self) -> &Counts {
+        self.traffic.counts()
     }
 
     /// The options of HTTP of the public port that the request came to.

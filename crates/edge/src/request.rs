@@ -1,6 +1,6 @@
 //! The path of one request, step by step.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
 use http_body_util::Full;
@@ -76,7 +76,8 @@ async fn serve(
         return Ok(answer.map(AnswerBody::Own));
     }
     let app = app(edge, client, &host)?;
-    admission::check(edge, Over::Http, &app, client)?;
+    admission::check(edge, Over::Http, &app, client)
+        .inspect_err(|failure| edge.not_served(&app, Some(id), Duration::ZERO, failure))?;
     if let Some(answer) = well_known::to_https(edge, client, &app, &head) {
         return Ok(answer.map(AnswerBody::Own));
     }
@@ -88,8 +89,8 @@ async fn serve(
     }
     let asks = compress::Asks::of(&head);
     let outgoing = Outgoing::new(head, body, &edge.room);
-    let answered = Trip::new(edge, client, journey, outgoing).answer().await?;
-    let Answered { response, backend, permit, options } = answered;
+    let answered = Trip::new(edge, client, journey, outgoing).answer(id).await?;
+    let Answered { response, backend, permit, options, .. } = answered;
     let (mut head, body) = response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return switch(edge, head, backend, permit, upgrade, extended, options);

@@ -83,6 +83,10 @@ impl Journey {
         &self.app
     }
 
+    pub fn begun(&self) -> Instant {
+        self.begun
+    }
+
     pub fn public_port(&self) -> u16 {
         self.public_port
     }
@@ -122,6 +126,10 @@ impl Journey {
     /// The machine refused the connection: others first, then a pause, unless that has gone on for
     /// too long.
     pub fn refused(&mut self, target: &Target, failure: Failure) -> Result<(), Failure> {
+        if target.load.refused(self.edge.now()) {
+            let what = "refuses connections; others are tried first";
+            self.edge.app_log.tell(&self.app, Some(&target.id), what.to_owned());
+        }
         let first = *self.first_refusal.get_or_insert_with(Instant::now);
         let up = target.started_at.map_or(Duration::MAX, |started| {
             Duration::try_from(Timestamp::now().duration_since(started)).unwrap_or(Duration::ZERO)
@@ -160,7 +168,7 @@ impl Journey {
                     drop(wake::begin(&self.edge, &self.app, another));
                 }
                 // Between the choice and the door another request may have taken the last place.
-                let permit = Permit::enter(&self.edge, &self.app, target, route);
+                let permit = Permit::enter(&self.edge, app, target, route);
                 Ok(permit.map_or(Step::Queue, Step::Admitted))
             }
             Choice::Wake { target } => Ok(Step::Wake(Arc::clone(target))),

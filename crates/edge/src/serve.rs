@@ -7,9 +7,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 use crate::{
-    EdgeConfig, EdgeParts, Listener, ListenerKind, QuicListener, accept,
+    EdgeConfig, EdgeParts, Listener, ListenerKind, QuicListener, accept, app_log,
     context::{Edge, Ports},
-    http3, openings, sleeper, tls,
+    http3, metrics, openings, sleeper, tls,
     tls::SelfSignedError,
     workers::Workers,
 };
@@ -40,6 +40,10 @@ pub async fn serve(
         accepting.spawn(http3::serve(edge.clone(), listener, room.clone(), shutdown.clone()));
     }
     accepting.spawn(openings::follow(edge.clone(), room, shutdown.clone()));
+    accepting.spawn(app_log::deliver(edge.clone(), shutdown.clone()));
+    if let Some(address) = edge.config.metrics {
+        accepting.spawn(metrics::serve(edge.clone(), address, shutdown.clone()));
+    }
     accepting.close();
     tokio::select! {
         () = sleeper::run(edge.clone()) => {}

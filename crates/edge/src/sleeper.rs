@@ -59,8 +59,11 @@ fn pass(edge: &Arc<Edge>, room: &Arc<Semaphore>, excess: &mut ExcessSince) {
     let now = Now { running: edge.now(), wall: Timestamp::now() };
     let mut still = HashSet::new();
     for app in snapshot.apps() {
-        for target in app.routes.targets.iter().filter(|target| target.load.take_drain()) {
-            edge.tunnels.end(&target.id);
+        for target in &app.routes.targets {
+            target.load.forgive(now.running);
+            if target.load.take_drain() {
+                edge.tunnels.end(&target.id);
+            }
         }
         let plan = plan(&app.routes, now, edge.config.idle_after);
         for target in plan.idle {

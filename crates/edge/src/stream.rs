@@ -11,6 +11,7 @@ use roost_routing::{Over, PublicPort, Steering};
 use tokio::{
     io::{AsyncWriteExt as _, copy_bidirectional_with_sizes},
     net::TcpStream,
+    time::Instant,
 };
 use tracing::info;
 
@@ -30,10 +31,12 @@ pub(crate) async fn carry(
     app: AppName,
     port: &PublicPort,
 ) -> io::Result<()> {
+    let begun = Instant::now();
     let (mut machine, permit) = match reach(edge, client, &app).await {
         Ok(reached) => reached,
         Err(failure) => {
             info!(%app, peer = %client.peer, code = failure.code.as_str(), detail = failure.detail, "not served");
+            edge.not_served(&app, None, begun.elapsed(), &failure);
             return Err(io::Error::other(failure));
         }
     };
@@ -52,7 +55,10 @@ async fn reach(edge: &Arc<Edge>, client: &Client, app: &AppName) -> Result<(TcpS
     loop {
         let permit = journey.admit().await?;
         match dial(permit.target(), permit.route().internal_port, journey.dial_limit()).await {
-            Ok(stream) => return Ok((stream, permit)),
+            Ok(stream) => {
+                permit.target().load.accepted();
+                return Ok((stream, permit));
+            }
             Err(failure) => journey.refused(permit.target(), failure)?,
         }
     }

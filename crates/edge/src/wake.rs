@@ -61,6 +61,7 @@ async fn run(edge: Arc<Edge>, app: AppName, id: MachineId) -> Result<(), Failure
     let result = start(&edge, &app, &id, edge.config.patience).await;
     if let Err(failure) = &result {
         warn!(%app, machine = %id, code = failure.code.as_str(), detail = failure.detail, "wake failed");
+        edge.app_log.tell(&app, Some(&id), format!("was woken by a request: {failure}"));
         let edge = edge.clone();
         // Not awaited: the reason is for those who wait now, the pause for those who come next.
         tokio::spawn(async move {
@@ -128,7 +129,7 @@ fn outcome(
         // Suspending: it starts again as soon as that is over.
         MachineState::Starting | MachineState::Replacing | MachineState::Suspending => None,
         _ if machine.updated_at <= asked || will_restart(machine) => None,
-        _ => Some(Err(Failure::new(Code::WakeFailed, reason(machine)))),
+        _ => Some(Err(ended(machine))),
     }
 }
 
@@ -141,15 +142,22 @@ fn last_exit(machine: &MachineEntry) -> Option<&ExitEvent> {
     machine.ending.as_ref()?.exit.as_ref()
 }
 
-/// Why the machine does not run, in words.
-fn reason(machine: &MachineEntry) -> String {
-    if let Some(exit) = last_exit(machine) {
-        return match exit {
-            exit if exit.oom_killed => "It ran out of memory.".to_owned(),
-            exit if exit.guest_signal > 0 => format!("It was killed by signal {}.", exit.guest_signal),
-            exit => format!("It exited with code {}.", exit.exit_code),
-        };
+/// Why the machine does not run.
+fn ended(machine: &MachineEntry) -> Failure {
+    let id = &machine.id;
+    match last_exit(machine) {
+        Some(exit) if exit.oom_killed => Failure::new(Code::WakeOutOfMemory, format!("Machine {id}.")),
+        Some(exit) if exit.guest_signal > 0 => Failure::new(
+            Code::WakeKilled,
+            format!("Machine {id} was killed by signal {}.", exit.guest_signal),
+        ),
+        Some(exit) => {
+            Failure::new(Code::WakeFailed, format!("Machine {id} exited with code {}.", exit.exit_code))
+        }
+        None => {
+            let told = machine.ending.as_ref().and_then(|ending| ending.reason.clone());
+            let why = told.unwrap_or_else(|| format!("it is {} now", machine.state));
+            Failure::new(Code::WakeFailed, format!("Machine {id}: {why}"))
+        }
     }
-    let told = machine.ending.as_ref().and_then(|ending| ending.reason.clone());
-    told.unwrap_or_else(|| format!("It is {} now.", machine.state))
 }

@@ -223,6 +223,37 @@ async fn an_app_that_never_listens_is_reported() {
 }
 
 #[tokio::test]
+async fn an_app_is_asked_no_more_often_than_it_says() {
+    let limit = json!({ "per_second": 1, "burst": 5 });
+    let machine = FakeMachine::of("web", says("hello")).started().service("rate_limit", limit);
+    let node = Node::with([machine, FakeMachine::of("other", says("hello")).started()]).await;
+    let answers = join_all((0..200).map(|_| node.get("web", "/"))).await;
+    let served = answers.iter().filter(|answer| answer.status == 200).count();
+    // On a slow machine a second or more passes meanwhile.
+    assert!((5..100).contains(&served), "{served} of 200");
+    let refused = answers.iter().find(|answer| answer.status != 200).unwrap();
+    assert_eq!((refused.status.as_u16(), refused.code()), (429, Some("E113")));
+    assert_eq!(node.get("other", "/").await.status, 200, "it is this app's limit alone");
+}
+
+#[tokio::test]
+async fn a_machine_that_refuses_connections_is_left_out_for_a_while() {
+    let deaf = FakeMachine::of("web", says("")).started().listens_after(Duration::from_secs(3600));
+    let node = Node::with([deaf, FakeMachine::of("web", says("hello")).started()]).await;
+    let out = || {
+        let snapshot = node.catalog.snapshot();
+        let targets = &snapshot.app(&"web".parse().unwrap()).unwrap().routes.targets;
+        targets.iter().filter(|target| target.load.is_out()).count()
+    };
+    while out() == 0 {
+        assert_eq!(node.get("web", "/").await.body, "hello");
+    }
+    assert_eq!(node.get("web", "/").await.body, "hello");
+    assert_eq!(out(), 1, "never all of them");
+    node.logs(|line| line.contains(" edge: refuses connections; others are tried first")).await;
+}
+
+#[tokio::test]
 async fn requests_in_flight_end_before_the_edge_does() {
     let arrived = Arc::new(tokio::sync::Notify::new());
     let inside = arrived.clone();

@@ -48,6 +48,45 @@ async fn a_machine_that_ends_at_once_is_reported_with_its_exit() {
 }
 
 #[tokio::test]
+async fn a_machine_without_memory_enough_has_a_code_of_its_own() {
+    let node = Node::with([FakeMachine::of("web", says("")).runs_out_of_memory()]).await;
+    let answer = node.get("web", "/").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (503, Some("E205")));
+    let told = |line: &String| line.contains(" edge: was woken by a request: E205 ");
+    node.logs(told).await;
+}
+
+#[tokio::test]
+async fn a_thousand_idle_machines_are_asleep_within_a_minute() {
+    let machines = (0..1000).map(|n| FakeMachine::of(&format!("app-{}", n % 100), says("hello")).started());
+    let node = Node::configured(machines, |edge| edge.idle_after = Duration::from_secs(1)).await;
+    let all = |s: &roost_catalog::Snapshot| {
+        s.machines().all(|machine| machine.state == MachineState::Stopped).then_some(())
+    };
+    tokio::time::timeout(SOON, node.catalog.wait_for(all)).await.expect("all of them sleep");
+    assert_eq!(node.get("app-7", "/").await.body, "hello");
+}
+
+#[tokio::test]
+async fn a_machine_that_says_that_it_is_busy_does_not_sleep() {
+    let busy_until = |secs: i64| (jiff::Timestamp::now().as_second() + secs).to_string();
+    let web = FakeMachine::of("web", says("")).started();
+    let job = FakeMachine::of("job", says("")).started().metadata("roost_busy_until", &busy_until(600));
+    let node = Node::configured([web, job], |edge| edge.idle_after = Duration::from_millis(100)).await;
+    let id = |app: &str| {
+        let snapshot = node.catalog.snapshot();
+        snapshot.machines().find(|machine| machine.app.as_str() == app).unwrap().id.clone()
+    };
+    node.reaches(&id("web"), MachineState::Stopped, SOON).await;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(node.host.machine(&id("job")).unwrap().state, MachineState::Started);
+    node.host.change(&id("job"), |machine| {
+        machine.config.metadata.insert("roost_busy_until".into(), busy_until(-1));
+    });
+    node.reaches(&id("job"), MachineState::Stopped, SOON).await;
+}
+
+#[tokio::test]
 async fn a_wake_that_takes_too_long_is_given_up() {
     let stuck = FakeMachine::of("web", says("")).boots_in(Duration::from_secs(3600));
     let node = Node::configured([stuck], |edge| edge.patience = Duration::from_millis(300)).await;

@@ -111,6 +111,11 @@ impl FakeHost {
         self.shared.calls()
     }
 
+    /// Lines that others wrote to apps' logs: `<app> <machine> <process>: <message>`.
+    pub fn log(&self) -> Vec<String> {
+        self.shared.log()
+    }
+
     /// Machines on which somebody has a lease.
     pub fn leased(&self) -> Vec<MachineId> {
         let machines = self.machines().into_iter().map(|machine| machine.id);

@@ -157,6 +157,7 @@ impl Shared {
         match self.with(id, |entry| entry.plan.outcome) {
             Ok(Outcome::Hangs) | Err(_) => {}
             Ok(Outcome::Exits { code }) => self.ended(id, exit(code, false)),
+            Ok(Outcome::OutOfMemory) => self.ended(id, ExitEvent { oom_killed: true, ..exit(137, false) }),
             Ok(Outcome::Serves { .. } | Outcome::ServedByOthers | Outcome::ListensElsewhere) => {
                 self.running(id);
                 let _ = self.change(id, |machine| machine.checks = passing(&machine.config));

@@ -77,6 +77,12 @@ impl FakeMachine {
         self
     }
 
+    /// As soon as it runs, it runs out of memory.
+    pub fn runs_out_of_memory(mut self) -> Self {
+        self.plan.outcome = Outcome::OutOfMemory;
+        self
+    }
+
     /// Sets a key of its service, as the Machines API spells it.
     pub fn service(mut self, key: &str, value: serde_json::Value) -> Self {
         self.service[key] = value;

@@ -12,8 +12,8 @@ use std::{
 use axum::Router;
 use jiff::Timestamp;
 use roost_host_api::{
-    CreateMachine, ErrorBody, ErrorCode, HostInfo, Lease, LeaseRequest, Machine, MachineSpec, UpdateMachine,
-    WatchEvent,
+    AppendLog, CreateMachine, ErrorBody, ErrorCode, HostInfo, Lease, LeaseRequest, Machine, MachineSpec,
+    NewLogLine, UpdateMachine, WatchEvent,
 };
 use roost_model::{
     ExitEvent, InstanceId, MachineAddress, MachineEvent, MachineId, MachineState, event::EventRequest,
@@ -33,6 +33,7 @@ pub(crate) struct Shared {
     pub epoch: Ulid,
     machines: Mutex<BTreeMap<MachineId, Entry>>,
     calls: Mutex<Vec<String>>,
+    log: Mutex<Vec<String>>,
     pub events: broadcast::Sender<WatchEvent>,
     /// Watch streams are cut off.
     pub silent: watch::Sender<bool>,
@@ -57,6 +58,7 @@ impl Shared {
             epoch: Ulid::generate(),
             machines: Mutex::default(),
             calls: Mutex::default(),
+            log: Mutex::default(),
             events: broadcast::Sender::new(WATCH_BUFFER),
             silent: watch::Sender::new(false),
             starts: AtomicUsize::new(0),
@@ -203,6 +205,18 @@ impl Shared {
 
     pub fn note(&self, call: &str, id: &MachineId) {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{call} {id}"));
+    }
+
+    pub fn append_log(&self, append: AppendLog) {
+        let line = |line: NewLogLine| {
+            let machine = line.machine.map(|id| id.to_string()).unwrap_or_default();
+            format!("{} {machine} {}: {}", append.app, line.process, line.message)
+        };
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).extend(append.lines.into_iter().map(line));
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn calls(&self) -> Vec<String> {

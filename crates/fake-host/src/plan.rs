@@ -35,6 +35,7 @@ pub(crate) enum Outcome {
     Exits {
         code: i32,
     },
+    OutOfMemory,
     /// It stays `starting`.
     Hangs,
 }

@@ -29,6 +29,7 @@
 //! | `DELETE /v1/machines/{id}/lease?nonce=` | | |
 //! | `GET /v1/metrics?app=` | | a Prometheus page, as a JSON string |
 //! | `GET /v1/logs?…` ([`LogQuery`]) | | [`LogLine`]s, a JSON line each |
+//! | `POST /v1/logs` | [`AppendLog`] | |
 //! | `GET /v1/watch` | | [`WatchEvent`]s, a JSON line each |
 //! | `POST /v1/volumes` | [`CreateVolume`] | [`Volume`]; the same call again gives the same volume |
 //! | `GET /v1/volumes?app=` | | `[`[`Volume`]`]` |

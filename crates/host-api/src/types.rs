@@ -288,11 +288,33 @@ pub struct LogLine {
     pub cursor: u64,
     pub timestamp: Timestamp,
     pub app: AppName,
+    /// [`MachineId::none`] for lines about the app as a whole.
     pub machine: MachineId,
     pub region: Region,
     pub process: String,
     /// `stdout`, `stderr`, or `system` for lines of Roost itself.
     pub stream: String,
+    pub message: String,
+}
+
+/// Lines for an app's log, of somebody else than its machines.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AppendLog {
+    pub app: AppName,
+    /// At most [`MAX_APPENDED_LINES`].
+    pub lines: Vec<NewLogLine>,
+}
+
+/// Lines of one [`AppendLog`].
+pub const MAX_APPENDED_LINES: usize = 1024;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewLogLine {
+    pub timestamp: Timestamp,
+    /// Which machine it is about; none: the app.
+    pub machine: Option<MachineId>,
+    /// Who says it, such as `edge`.
+    pub process: String,
     pub message: String,
 }
 

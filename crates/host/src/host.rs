@@ -10,7 +10,8 @@ use std::{
 
 use jiff::Timestamp;
 use roost_host_api::{
-    Collected, CreateMachine, ErrorBody, ErrorCode, HostInfo, Machine, Reservation, ReserveRequest,
+    AppendLog, Collected, CreateMachine, ErrorBody, ErrorCode, HostInfo, MAX_APPENDED_LINES, Machine,
+    Reservation, ReserveRequest,
 };
 use roost_images::ImageError;
 use roost_initramfs::KernelError;
@@ -25,14 +26,14 @@ use crate::{
     context::{Context, Shared, refuse},
     janitor,
     job::Job,
-    logs::Logs,
+    logs::{Entry, Logs},
     memory::Shelf,
     metrics,
     owner::{Handle, Origin, Owner, new_lease, with_nonce},
     place,
     record::{Place, Record},
     recovery,
-    request::check_create,
+    request::{check_create, invalid},
     scratch::{Scratch, ScratchError},
     seams::Parts,
     secrets::SealingKey,
@@ -227,6 +228,16 @@ impl Host {
     }
 
     /// Removes images that neither `keep` names nor any machine here needs.
+    /// Adds lines to an app's log that are not of a guest.
+    pub async fn append_log(&self, append: AppendLog) -> Result<(), ErrorBody> {
+        if append.lines.len() > MAX_APPENDED_LINES {
+            return Err(invalid(format!("more than {MAX_APPENDED_LINES} lines in one call")));
+        }
+        let entries = append.lines.into_iter().map(Entry::from).collect();
+        let written = self.ctx.logs.append(&append.app, entries).await;
+        written.map_err(|e| refuse(ErrorCode::Internal, format!("the lines can not be written: {e}")))
+    }
+
     pub async fn collect_images(&self, keep: Vec<String>) -> Result<Collected, ErrorBody> {
         let machines = self.ctx.hub.list(None);
         let used = machines.iter().filter(|m| m.state != MachineState::Destroyed);

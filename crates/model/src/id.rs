@@ -163,6 +163,11 @@ impl fmt::Debug for MachineId {
 }
 
 impl MachineId {
+    /// Stands where a machine is named and none is meant.
+    pub fn none() -> Self {
+        Self([b'0'; MACHINE_ID])
+    }
+
     pub fn as_str(&self) -> &str {
         // Hex digits, or it would not have been made.
         std::str::from_utf8(&self.0).unwrap_or_default()

@@ -233,6 +233,19 @@ pub mod metadata {
     pub const RELEASE_ID: &str = "fly_release_id";
     pub const RELEASE_VERSION: &str = "fly_release_version";
     pub const PLATFORM_VERSION: &str = "fly_platform_version";
+    /// Until when the machine is not put to sleep, as it says itself: [`busy_until`](super::busy_until).
+    pub const BUSY_UNTIL: &str = "roost_busy_until";
+}
+
+/// The longest time ahead that a machine may say that it is busy: what forgets to take it back costs so much.
+pub const LONGEST_BUSY: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// Reads a value of [`metadata::BUSY_UNTIL`]: seconds since 1970, or a time such as `2026-01-31T12:00:00Z`.
+pub fn busy_until(value: &str) -> Option<jiff::Timestamp> {
+    match value.parse::<i64>() {
+        Ok(secs) => jiff::Timestamp::from_second(secs).ok(),
+        Err(_) => value.parse().ok(),
+    }
 }
 
 impl MachineConfig {

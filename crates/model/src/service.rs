@@ -1,6 +1,6 @@
 //! Services: how the edge reaches a machine, and the checks that say whether it should.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, num::NonZeroU32};
 
 use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -37,8 +37,30 @@ pub struct Service {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]
     pub deny_from: Option<Vec<IpNet>>,
+    /// How often all clients of the app together may ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+    /// Tell each request in the app's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_log: Option<bool>,
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+/// Requests, or connections where they are not HTTP, that one node takes for a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    pub per_second: NonZeroU32,
+    /// At once; those of a second when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<NonZeroU32>,
+}
+
+impl RateLimit {
+    pub fn burst(&self) -> NonZeroU32 {
+        self.burst.unwrap_or(self.per_second)
+    }
 }
 
 fn tcp() -> Protocol {

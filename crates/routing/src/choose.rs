@@ -1,7 +1,7 @@
 //! Which machine serves a request.
 //!
-//! Of the machines that run, are not cordoned and whose checks do not fail, the best: first the one
-//! that the client prefers, then by health, by load class, by distance, and by dice among equals.
+//! Of the machines that run, are not cordoned and whose checks do not fail, the best: first one that
+//! refused no connections a moment ago, then the one that the client prefers, then by health, by load class, by distance, and by dice among equals.
 //! When all that run are past their soft limit one more is woken beside them; when none runs, or the one that
 //! is preferred by name sleeps, one is woken and waited for.
 
@@ -124,6 +124,8 @@ pub fn choose<'a>(app: &'a App, ask: &Ask<'_>, vantage: &Vantage, rng: &mut impl
 /// Less is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
+    /// It refused connections a moment ago.
+    out: bool,
     not_preferred: bool,
     region: usize,
     health: Health,
@@ -157,6 +159,7 @@ fn standing(target: &Target, route: Option<usize>, ask: &Ask<'_>, vantage: &Vant
     }
     let limits = target.routes[route].limits;
     let rank = Rank {
+        out: target.load.is_out(),
         not_preferred: steering.prefer_instance.as_ref().is_some_and(|id| *id != target.id),
         region: region_rank(&target.region, &steering.prefer_regions),
         health: target.health[route],
@@ -233,7 +236,9 @@ impl<'a> Seen<'a> {
             {
                 return Choice::Wake { target };
             }
-            let wake = wakeable.filter(|_| rank.class != LoadClass::UnderSoft).map(|(_, target, ())| target);
+            let wake = wakeable
+                .filter(|_| rank.out || rank.class != LoadClass::UnderSoft)
+                .map(|(_, target, ())| target);
             return Choice::Serve { target, route, wake };
         }
         match (wakeable, self.pending) {

@@ -6,19 +6,21 @@
 //! ([`App`]), where the asker stands ([`Vantage`]), the time, the dice.
 //!
 //! Not responsible for: knowing the machines (the catalog does), connecting, waking or stopping them
-//! (the edge does). The only thing here that changes under a reader is [`Load`], a machine's count
-//! of requests in flight.
+//! (the edge does). The only things here that change under a reader are [`Load`], a machine's
+//! count of requests in flight, and [`Traffic`], an app's counters.
 
 mod app;
 mod choose;
 mod load;
 mod name;
 mod place;
+mod rate;
 pub mod replay;
 mod service;
 pub mod sleep;
 mod sources;
 mod target;
+mod traffic;
 mod vantage;
 
 pub use app::App;
@@ -26,7 +28,9 @@ pub use choose::{Ask, Choice, Over, Pending, Steering, Unavailable, choose};
 pub use load::{Load, LoadClass, Refused};
 pub use name::{app_of_host, bare_host, is_within, wildcard_above};
 pub use place::{Area, Place};
+pub use rate::Rate;
 pub use service::{Limits, PublicPort, Route, find_port, find_service};
 pub use sources::Sources;
 pub use target::{Health, Target};
+pub use traffic::{Answers, Counts, Histogram, Traffic};
 pub use vantage::Vantage;

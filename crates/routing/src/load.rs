@@ -5,20 +5,35 @@
 //! request in it, ever: that is what makes it safe to stop.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
 
-/// Set while the machine is being emptied; the other bits count requests in flight.
+/// Set while the machine is being emptied.
 const CLOSED: u32 = 1 << 31;
-const COUNT: u32 = CLOSED - 1;
+/// Set while others are tried first, because it refused connections.
+const OUT: u32 = 1 << 30;
+/// The other bits count requests in flight.
+const COUNT: u32 = OUT - 1;
+
+/// Refused connections, one after another, that put a machine out: one or two happen while an app restarts.
+const REFUSALS: u16 = 3;
+
+/// How long a machine is out at first; doubled each time that it refuses again, up to the longest.
+const FIRST_OUT: Duration = Duration::from_secs(1);
+const LONGEST_OUT: Duration = Duration::from_secs(30);
 
 /// Requests in flight of one machine, and when the last one ended.
 #[derive(Debug, Default)]
 pub struct Load {
     word: AtomicU32,
+    /// Connections refused since the last one that was accepted.
+    refusals: AtomicU16,
+    /// Times that it was put out since then.
+    outs: AtomicU16,
     /// Milliseconds of the edge's own clock; 0: never.
     last_active_ms: AtomicU64,
+    out_until_ms: AtomicU64,
     /// Whoever stops the machine wants its tunnels to end.
     drain: AtomicBool,
 }
@@ -84,7 +99,41 @@ impl Load {
 
     /// Closes the door if nothing is in flight; tells whether it did.
     pub fn close_if_idle(&self) -> bool {
-        self.word.compare_exchange(0, CLOSED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        let step = |word: u32| (word & (COUNT | CLOSED) == 0).then_some(word | CLOSED);
+        self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, step).is_ok()
+    }
+
+    /// Notes that the machine refused a connection at `now`; tells whether that has put it out.
+    pub fn refused(&self, now: Duration) -> bool {
+        if self.is_out() || self.refusals.fetch_add(1, Ordering::AcqRel) + 1 < REFUSALS {
+            return false;
+        }
+        let outs = self.outs.fetch_add(1, Ordering::AcqRel).min(16);
+        let until = now + (FIRST_OUT * (1 << outs)).min(LONGEST_OUT);
+        self.out_until_ms.store(millis(until), Ordering::Release);
+        self.word.fetch_or(OUT, Ordering::AcqRel) & OUT == 0
+    }
+
+    /// Notes that the machine accepted a connection: it is as good as any other.
+    pub fn accepted(&self) {
+        if self.refusals.load(Ordering::Relaxed) > 0 {
+            self.refusals.store(0, Ordering::Release);
+            self.outs.store(0, Ordering::Release);
+            self.word.fetch_and(!OUT, Ordering::AcqRel);
+        }
+    }
+
+    /// Others are tried first.
+    pub fn is_out(&self) -> bool {
+        self.word.load(Ordering::Acquire) & OUT != 0
+    }
+
+    /// Ends its time out if that is over by `now`. One more refusal puts it out again, for longer.
+    pub fn forgive(&self, now: Duration) {
+        if self.is_out() && self.out_until_ms.load(Ordering::Acquire) <= millis(now) {
+            self.refusals.store(REFUSALS - 1, Ordering::Release);
+            self.word.fetch_and(!OUT, Ordering::AcqRel);
+        }
     }
 
     /// Closes the door behind whatever is in flight.
@@ -104,7 +153,7 @@ impl Load {
 
     /// Opens the door again.
     pub fn open(&self) {
-        self.word.fetch_and(COUNT, Ordering::AcqRel);
+        self.word.fetch_and(!CLOSED, Ordering::AcqRel);
     }
 
     pub fn class(&self, soft: u32, hard: Option<u32>) -> LoadClass {
@@ -128,6 +177,25 @@ mod tests {
     use super::*;
 
     const NOW: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_machine_that_refuses_again_and_again_is_out_for_longer_each_time() {
+        let load = Load::default();
+        let secs = Duration::from_secs;
+        assert_eq!([1, 2, 3, 4].map(|at| load.refused(secs(at))), [false, false, true, false]);
+        load.forgive(secs(3));
+        assert!(load.is_out());
+        load.forgive(secs(4));
+        assert!(!load.is_out());
+        assert!(load.refused(secs(5)), "once is enough now");
+        load.forgive(secs(6));
+        assert!(load.is_out(), "two seconds this time");
+        assert_eq!(load.enter(None), Ok(()), "it may be all that there is");
+        load.accepted();
+        assert!(!load.is_out() && !load.refused(secs(8)));
+        load.leave(secs(8));
+        assert!(load.close_if_idle());
+    }
 
     #[test]
     fn the_hard_limit_holds() {

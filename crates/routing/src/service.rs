@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roost_model::{
     HttpOptions, Service,
     port::{ProxyProtocol, TlsOptions},
-    service::{Autostop, Concurrency, Handler, Protocol},
+    service::{Autostop, Concurrency, Handler, Protocol, RateLimit},
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub struct Route {
     pub autostop: Autostop,
     pub min_machines_running: u32,
     pub sources: Sources,
+    pub rate_limit: Option<RateLimit>,
+    /// Each request is told in the app's log.
+    pub access_log: bool,
 }
 
 /// A range of public ports and how bytes that arrive there are read.
@@ -85,6 +88,8 @@ impl From<&Service> for Route {
             autostop: service.autostop.unwrap_or_default(),
             min_machines_running: service.min_machines_running.unwrap_or(0),
             sources: Sources::from(service),
+            rate_limit: service.rate_limit,
+            access_log: service.access_log.unwrap_or(false),
         }
     }
 }

@@ -3,12 +3,13 @@
 //! Two kinds may sleep: machines that have been idle for a while, and, in a group whose machines all
 //! carry little, one whose load the others can take. Never below `min_machines_running`, and only
 //! machines of which every service says `auto_stop`. Cordoned machines are left alone: somebody is
-//! working on them. So are machines whose checks do not pass yet: they have just started.
+//! working on them. So are machines whose checks do not pass yet, for they have just started, and those that say
+//! that they are busy.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use roost_model::{MachineState, Region, service::Autostop};
+use roost_model::{MachineState, Region, machine::LONGEST_BUSY, service::Autostop};
 
 use crate::{App, Health, Target};
 
@@ -62,7 +63,7 @@ fn plan_group(group: Group, running: &[&Arc<Target>], now: Now, idle_after: Dura
     let may_stop = running.len().saturating_sub(floor);
     let mut idle: Vec<(Duration, &Arc<Target>)> = running
         .iter()
-        .filter(|t| may_sleep(t))
+        .filter(|t| may_sleep(t, now))
         .filter_map(|t| Some((idle_for(t, now)?, *t)))
         .filter(|(idle, _)| *idle >= idle_after)
         .collect();
@@ -71,7 +72,7 @@ fn plan_group(group: Group, running: &[&Arc<Target>], now: Now, idle_after: Dura
     plan.idle.extend(idle.iter().take(may_stop).map(|(_, t)| Arc::clone(t)));
     if stopped == 0
         && may_stop > 0
-        && let Some(target) = excess(running)
+        && let Some(target) = excess(running, now)
     {
         plan.excess.insert(group, Arc::clone(target));
     }
@@ -79,8 +80,8 @@ fn plan_group(group: Group, running: &[&Arc<Target>], now: Now, idle_after: Dura
 
 /// The least loaded machine, if the others can carry its load and one request more and stay under
 /// their soft limits: with less room the next request would only wake it again.
-fn excess<'a>(running: &[&'a Arc<Target>]) -> Option<&'a Arc<Target>> {
-    let least = running.iter().filter(|t| may_sleep(t)).min_by_key(|t| t.load.in_flight())?;
+fn excess<'a>(running: &[&'a Arc<Target>], now: Now) -> Option<&'a Arc<Target>> {
+    let least = running.iter().filter(|t| may_sleep(t, now)).min_by_key(|t| t.load.in_flight())?;
     let others = running.iter().filter(|t| t.id != least.id);
     let room: u64 = others.map(|t| u64::from(soft_limit(t).saturating_sub(t.load.in_flight()))).sum();
     (room > u64::from(least.load.in_flight())).then_some(least)
@@ -91,10 +92,19 @@ fn serves(target: &Target) -> bool {
     target.state == MachineState::Started && !target.cordoned && !target.load.is_closed()
 }
 
-fn may_sleep(target: &Target) -> bool {
+fn may_sleep(target: &Target, now: Now) -> bool {
     !target.routes.is_empty()
+        && !is_busy(target, now)
         && target.routes.iter().all(|route| route.autostop != Autostop::Off)
         && target.health.iter().all(|health| *health == Health::Passing)
+}
+
+/// Background work is the machine's to tell of; for no longer than a machine may say so.
+fn is_busy(target: &Target, now: Now) -> bool {
+    target.busy_until.is_some_and(|until| {
+        let left = Duration::try_from(until.duration_since(now.wall)).unwrap_or(Duration::ZERO);
+        !left.is_zero() && left <= LONGEST_BUSY
+    })
 }
 
 /// How long the machine has had nothing to do; `None` while something is in flight.

@@ -25,6 +25,8 @@ pub struct Target {
     pub state: MachineState,
     /// When its processes began to run.
     pub started_at: Option<Timestamp>,
+    /// Is not put to sleep before, as it says itself.
+    pub busy_until: Option<Timestamp>,
     /// Gets no new requests, whatever its state.
     pub cordoned: bool,
     /// Shared by all machines with the same services.

@@ -24,6 +24,10 @@ struct Spec {
     autostop: bool,
     minimum: u32,
     idle_secs: i64,
+    region: &'static str,
+    /// It refused connections a moment ago.
+    out: bool,
+    busy: bool,
 }
 
 const SOFT: u32 = 2;
@@ -34,9 +38,19 @@ fn spec() -> impl Strategy<Value = Spec> {
     let health = select(vec![Health::Passing, Health::Passing, Health::Unknown, Health::Failing]);
     let state = prop_oneof![3 => Just(MachineState::Started), 2 => select(MachineState::ALL.to_vec())];
     let flags = (prop::bool::weighted(0.2), any::<bool>(), any::<bool>());
-    let host = select(vec!["here", "near", "far", "lost"]);
-    (state, health, flags, 0..=HARD, host, 0..3u32, 0..30i64).prop_map(
-        |(state, health, (cordoned, autostart, autostop), in_flight, host, minimum, idle_secs)| Spec {
+    let place = (select(vec!["here", "near", "far", "lost"]), select(vec!["fra", "ord"]));
+    let words = (prop::bool::weighted(0.2), prop::bool::weighted(0.2));
+    (state, health, flags, 0..=HARD, place, words, 0..3u32, 0..30i64).prop_map(
+        |(
+            state,
+            health,
+            (cordoned, autostart, autostop),
+            in_flight,
+            (host, region),
+            (out, busy),
+            minimum,
+            idle_secs,
+        )| Spec {
             state,
             health,
             cordoned,
@@ -46,6 +60,9 @@ fn spec() -> impl Strategy<Value = Spec> {
             autostop,
             minimum,
             idle_secs,
+            region,
+            out,
+            busy,
         },
     )
 }
@@ -66,15 +83,19 @@ fn target(spec: &Spec, now: Timestamp) -> Target {
     .unwrap();
     let load = Load::default();
     (0..spec.in_flight).for_each(|_| load.enter(None).unwrap());
+    while spec.out && !load.is_out() {
+        load.refused(Duration::ZERO);
+    }
     Target {
         id: MachineId::generate(),
         host: spec.host.parse().unwrap(),
-        region: "fra".parse().unwrap(),
+        region: spec.region.parse().unwrap(),
         group: "app".into(),
         private_ip: Ipv6Addr::LOCALHOST,
         ipv4: Ipv4Addr::LOCALHOST,
         state: spec.state,
         started_at: Some(now - SignedDuration::from_secs(spec.idle_secs)),
+        busy_until: spec.busy.then(|| now + SignedDuration::from_secs(60)),
         cordoned: spec.cordoned,
         routes: [Route::from(&service)].into(),
         health: Arc::new([spec.health]),
@@ -92,8 +113,13 @@ fn ask<'a>(steering: &'a Steering) -> Ask<'a> {
 }
 
 /// The order that the rules promise, from best to worst.
-fn rank(target: &Target, vantage: &Vantage) -> (Health, LoadClass, Duration) {
-    (target.health[0], target.load.class(SOFT, Some(HARD)), vantage.distance(target).unwrap())
+fn rank(target: &Target, vantage: &Vantage) -> (bool, Health, LoadClass, Duration) {
+    (
+        target.load.is_out(),
+        target.health[0],
+        target.load.class(SOFT, Some(HARD)),
+        vantage.distance(target).unwrap(),
+    )
 }
 
 fn can_serve(target: &Target, vantage: &Vantage) -> bool {
@@ -127,7 +153,7 @@ proptest! {
             Choice::Serve { target, wake, .. } => {
                 prop_assert!(can_serve(target, &vantage));
                 prop_assert_eq!(Some(rank(target, &vantage)), best);
-                let strained = target.load.class(SOFT, Some(HARD)) != LoadClass::UnderSoft;
+                let strained = target.load.is_out() || target.load.class(SOFT, Some(HARD)) != LoadClass::UnderSoft;
                 prop_assert_eq!(wake.is_some(), strained && wakeable);
             }
             Choice::Wake { target } => {
@@ -150,16 +176,23 @@ proptest! {
             prop_assert!(target.started_at.unwrap() <= wall - SignedDuration::from_secs(10));
         }
         let serves = |t: &&Arc<Target>| t.state == MachineState::Started && !t.cordoned;
-        let running = app.targets.iter().filter(serves).count();
-        let floor = app.targets.iter().filter(serves).map(|t| t.routes[0].min_machines_running).max();
         let asleep: Vec<_> = plan.idle.iter().chain(plan.excess.values()).collect();
         for target in &asleep {
             prop_assert!(serves(target) && target.routes[0].autostop != Default::default());
+            prop_assert!(target.busy_until.is_none(), "it says that it is busy");
             prop_assert_eq!(target.health[0], Health::Passing);
         }
-        prop_assert!(asleep.is_empty() || running - asleep.len() >= floor.unwrap_or(0) as usize);
+        for region in ["fra", "ord"] {
+            let here = |t: &&Arc<Target>| t.region.as_str() == region;
+            let running = app.targets.iter().filter(serves).filter(here).count();
+            let floor = app.targets.iter().filter(serves).filter(here);
+            let floor = floor.map(|t| t.routes[0].min_machines_running).max().unwrap_or(0);
+            let leaving = asleep.iter().filter(|t| here(t)).count();
+            prop_assert!(leaving == 0 || running - leaving >= floor as usize, "each region keeps its floor");
+        }
         for excess in plan.excess.values() {
-            let others = app.targets.iter().filter(serves).filter(|t| t.id != excess.id);
+            let others = app.targets.iter().filter(serves);
+            let others = others.filter(|t| t.id != excess.id && t.region == excess.region);
             let room: u32 = others.map(|t| SOFT.saturating_sub(t.load.in_flight())).sum();
             prop_assert!(room > excess.load.in_flight(), "the others stay under their soft limits");
         }
@@ -179,6 +212,9 @@ fn equals_get_equal_shares() {
             autostop: false,
             minimum: 0,
             idle_secs: 0,
+            region: "fra",
+            out: false,
+            busy: false,
         };
         4
     ];
@@ -206,6 +242,9 @@ fn a_request_that_was_just_refused_waits_instead_of_waking_more() {
         autostop: false,
         minimum: 0,
         idle_secs: 0,
+        region: "fra",
+        out: false,
+        busy: false,
     };
     let asleep = Spec { state: MachineState::Stopped, ..running.clone() };
     let app = app(&[running, asleep], Timestamp::now());

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use axum::{Json, extract::Path, http::StatusCode};
+use jiff::Timestamp;
 use roost_api_types::{ErrorCode, MetadataValue, UpdateMetadata};
 use roost_host_api::{ErrorCode as HostCode, SetMetadata};
+use roost_model::machine::{LONGEST_BUSY, busy_until, metadata::BUSY_UNTIL};
 
 use crate::{
     error::{ApiError, Result},
@@ -64,11 +66,28 @@ async fn change(path: &MachinePath, change: SetMetadata) -> Result<StatusCode> {
     if change.metadata.contains_key("") {
         return Err(ApiError::invalid("a metadata key has at least one character"));
     }
+    if let Some(Some(value)) = change.metadata.get(BUSY_UNTIL) {
+        check_busy(value)?;
+    }
     match path.host.set_metadata(&path.machine.id, &change).await {
         Ok(_) => Ok(StatusCode::NO_CONTENT),
         Err(error) if error.code() == Some(HostCode::VersionMismatch) => {
             Err(ApiError::new(ErrorCode::PreconditionFailed, error.to_string()))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A machine that says for how long it is busy must be understood: else it would be stopped in its work.
+fn check_busy(value: &str) -> Result<()> {
+    let longest = LONGEST_BUSY.as_secs();
+    match busy_until(value) {
+        Some(until) if until <= Timestamp::now() + LONGEST_BUSY => Ok(()),
+        Some(_) => Err(ApiError::invalid(format!(
+            "{BUSY_UNTIL} is more than {longest} s ahead; say it again in time"
+        ))),
+        None => Err(ApiError::invalid(format!(
+            "{BUSY_UNTIL} is a time such as 2026-01-31T12:00:00Z, or seconds since 1970"
+        ))),
     }
 }

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use roost_model::{
     HttpOptions,
     port::{ProxyProtoOptions, TlsOptions},
-    service::{Autostop, Concurrency, Handler, Protocol},
+    service::{Autostop, Concurrency, Handler, Protocol, RateLimit},
 };
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -34,6 +34,10 @@ pub struct HttpService {
     pub allow_from: Option<Vec<IpNet>>,
     /// Networks whose clients are not, even if they are allowed.
     pub deny_from: Option<Vec<IpNet>>,
+    /// How often all clients together may ask.
+    pub rate_limit: Option<RateLimit>,
+    /// Tell each request in the app's log.
+    pub access_log: Option<bool>,
     pub tls_options: Option<TlsOptions>,
     pub http_options: Option<HttpOptions>,
     #[serde(skip_serializing_if = "is_default")]
@@ -58,6 +62,10 @@ pub struct ServiceSection {
     pub concurrency: Option<Concurrency>,
     pub allow_from: Option<Vec<IpNet>>,
     pub deny_from: Option<Vec<IpNet>>,
+    /// How often all clients together may ask.
+    pub rate_limit: Option<RateLimit>,
+    /// Tell each request in the app's log.
+    pub access_log: Option<bool>,
     #[serde(skip_serializing_if = "is_default")]
     pub ports: Vec<PortSection>,
     #[serde(skip_serializing_if = "is_default")]

@@ -16,12 +16,13 @@ use super::{
     cache::{Asked, Hit, Status},
 };
 use crate::{
-    admission,
+    access_log, admission,
     client::Client,
     context::Edge,
     exchange::{Answered, Lost, exchange},
     failure::{Code, Failure},
     forward::Outgoing,
+    headers::RequestId,
     limits::REPLAY_FALLBACK_PATIENCE,
     route::Journey,
 };
@@ -36,8 +37,9 @@ pub(crate) struct Trip<'a> {
     journey: Journey,
     outgoing: Outgoing,
     chain: Chain,
-    /// The app that the client asked.
-    first: AppName,
+    /// The app that the client asked, once the request has left it.
+    first: Option<AppName>,
+    begun: Instant,
     leg_began: Instant,
     /// The head before a transform that may have to be taken back.
     before: Option<Box<Parts>>,
@@ -45,13 +47,29 @@ pub(crate) struct Trip<'a> {
 
 impl<'a> Trip<'a> {
     pub fn new(edge: &'a Arc<Edge>, client: &'a Client, journey: Journey, outgoing: Outgoing) -> Self {
-        let first = journey.app().clone();
-        let (chain, leg_began) = (Chain::default(), Instant::now());
-        Self { edge, client, journey, outgoing, chain, first, leg_began, before: None }
+        let (chain, begun) = (Chain::default(), journey.begun());
+        Self { edge, client, journey, outgoing, chain, first: None, begun, leg_began: begun, before: None }
     }
 
-    /// The answer that is for the client.
-    pub async fn answer(mut self) -> Result<Answered, Failure> {
+    /// The answer that is for the client; counted, and told in the app's log where that is wanted.
+    pub async fn answer(mut self, id: &RequestId) -> Result<Answered, Failure> {
+        match self.go().await {
+            Ok(answered) => {
+                let (status, took) = (answered.response.status(), answered.at.duration_since(self.begun));
+                answered.permit.counts().edge.count(status.as_u16(), took);
+                if answered.permit.route().access_log {
+                    access_log::note(self.edge, self.client, self.outgoing.head(), &answered, took, id);
+                }
+                Ok(answered)
+            }
+            Err(failure) => {
+                self.edge.not_served(self.journey.app(), Some(id), self.begun.elapsed(), &failure);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn go(&mut self) -> Result<Answered, Failure> {
         let mut hit = self.begin_with_kept()?;
         loop {
             let answered = match exchange(self.edge, &mut self.journey, &mut self.outgoing).await {
@@ -79,12 +97,16 @@ impl<'a> Trip<'a> {
         }
     }
 
+    fn first(&self) -> &AppName {
+        self.first.as_ref().unwrap_or(self.journey.app())
+    }
+
     /// Takes the request where those like it went, if that is kept.
     fn begin_with_kept(&mut self) -> Result<Option<Box<Hit>>, Failure> {
         if self.edge.replays.is_empty() {
             return Ok(None);
         }
-        let asked = Asked { app: &self.first, head: self.outgoing.head(), client: self.client };
+        let asked = Asked { app: self.first(), head: self.outgoing.head(), client: self.client };
         match self.edge.replays.find(self.edge, &asked) {
             Status::Miss => Ok(None),
             Status::Bypass => {
@@ -92,7 +114,7 @@ impl<'a> Trip<'a> {
                 Ok(None)
             }
             Status::Hit(hit) => {
-                if self.authorize(&self.first.clone(), &hit.app).is_err() {
+                if self.authorize(self.first(), &hit.app).is_err() {
                     self.edge.replays.forget(&hit);
                     return Ok(None);
                 }
@@ -107,9 +129,9 @@ impl<'a> Trip<'a> {
         let target = replay.app.as_ref().unwrap_or(&stand.app);
         self.authorize(&stand.app, target)?;
         // The first answer speaks for requests like this one; later ones would be two look-ups away.
-        let asked = Asked { app: &self.first, head: self.outgoing.head(), client: self.client };
+        let asked = Asked { app: self.first(), head: self.outgoing.head(), client: self.client };
         let kept =
-            stand.app == self.first && self.edge.replays.learn(self.edge, &asked, &replay, &stand, used);
+            stand.app == *self.first() && self.edge.replays.learn(self.edge, &asked, &replay, &stand, used);
         let leg = self.chain.next(replay, stand, Timestamp::now().as_microsecond());
         let leg = leg.map_err(|error| Failure::new(Code::ReplayLoop, format!("It is: {error}.")))?;
         let miss = kept.then_some(HeaderValue::from_static("miss"));
@@ -123,7 +145,7 @@ impl<'a> Trip<'a> {
             self.edge.replays.forget(&hit);
             self.outgoing.set(CACHE_STATUS, Some(HeaderValue::from_static("miss")));
             let client = crate::headers::steering(&self.outgoing.head().headers);
-            self.begin_leg(self.first.clone(), client, None);
+            self.begin_leg(self.first().clone(), client, None);
             return Ok(());
         }
         let leg = self.chain.missed(failure.code.missed(), self.leg_began.elapsed()).ok_or(failure)?;
@@ -162,6 +184,7 @@ impl<'a> Trip<'a> {
         timeout: Option<std::time::Duration>,
     ) {
         self.leg_began = Instant::now();
+        self.first.get_or_insert_with(|| self.journey.app().clone());
         self.journey.reroute(app, steering, timeout);
     }
 

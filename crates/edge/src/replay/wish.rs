@@ -63,7 +63,7 @@ impl Wish {
 }
 
 fn body(edge: &Arc<Edge>, answered: Answered) -> AnswerBody {
-    let Answered { response, backend, permit, options } = answered;
+    let Answered { response, backend, permit, options, .. } = answered;
     let body = AppBody::new(edge, response.into_body(), backend, permit, options.idle_timeout());
     AnswerBody::App(Box::new(body))
 }

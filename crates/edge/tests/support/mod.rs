@@ -115,6 +115,20 @@ impl Node {
         Answer { status: head.status, headers: head.headers, body }
     }
 
+    /// Waits until a line of an app's log is as wanted: `<app> <machine> <process>: <message>`.
+    pub async fn logs(&self, wanted: impl Fn(&String) -> bool) -> String {
+        let found = async {
+            loop {
+                if let Some(line) = self.host.log().into_iter().find(|line| wanted(line)) {
+                    return line;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(60), found).await;
+        found.unwrap_or_else(|_| panic!("no such line in {:#?}", self.host.log()))
+    }
+
     /// Waits until the catalog shows the machine in `state`.
     pub async fn reaches(&self, id: &MachineId, state: MachineState, limit: Duration) {
         let reached =

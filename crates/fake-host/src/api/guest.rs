@@ -6,7 +6,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use roost_guest_api::{Listener, MemoryInfo, ProcessInfo};
-use roost_host_api::{ExecMachine, ExecResult, LogLine, LogQuery, Machine};
+use roost_host_api::{AppendLog, ExecMachine, ExecResult, LogLine, LogQuery, Machine};
 
 use super::{Answer, Host, Id};
 
@@ -44,6 +44,11 @@ pub async fn memory(State(host): Host, Path(id): Id) -> Answer<MemoryInfo> {
 /// Nobody says anything of themselves.
 pub async fn metrics() -> Json<String> {
     Json(String::new())
+}
+
+pub async fn append_log(State(host): Host, Json(lines): Json<AppendLog>) -> Json<()> {
+    host.append_log(lines);
+    Json(())
 }
 
 /// One line for each machine.

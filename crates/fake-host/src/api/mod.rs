@@ -45,7 +45,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/machines/{id}/memory", get(guest::memory))
         .route("/v1/machines/{id}/lease", get(lease::get).post(lease::take).delete(lease::release))
         .route("/v1/metrics", get(guest::metrics))
-        .route("/v1/logs", get(guest::logs))
+        .route("/v1/logs", get(guest::logs).post(guest::append_log))
         .route("/v1/watch", get(watch::watch))
         .with_state(shared)
 }

@@ -26,9 +26,9 @@ pub use self::{
     lines::JsonLines,
 };
 use crate::{
-    Cause, CollectImages, Collected, CreateMachine, DestroyMachine, ExecMachine, ExecResult, HostInfo, Lease,
-    LeaseRequest, LogLine, LogQuery, Machine, MachineVersion, Reservation, ReserveRequest, SetMetadata,
-    SignalMachine, StopMachine, UpdateMachine, Wait, WaitQuery, WatchEvent,
+    AppendLog, Cause, CollectImages, Collected, CreateMachine, DestroyMachine, ExecMachine, ExecResult,
+    HostInfo, Lease, LeaseRequest, LogLine, LogQuery, Machine, MachineVersion, Reservation, ReserveRequest,
+    SetMetadata, SignalMachine, StopMachine, UpdateMachine, Wait, WaitQuery, WatchEvent,
 };
 
 /// Every call is answered once its first step is recorded; a host that needs longer is stuck.
@@ -204,6 +204,11 @@ impl HostClient {
     pub async fn logs(&self, logs: &LogQuery) -> Result<JsonLines<LogLine>, HostError> {
         let path = format!("/v1/logs?{}", query(logs)?);
         Ok(JsonLines::new(self.connection.stream(&path, CALL_TIMEOUT).await?, NO_LIMIT))
+    }
+
+    /// Adds lines to an app's log.
+    pub async fn append_log(&self, lines: &AppendLog) -> Result<(), HostError> {
+        self.call(Method::POST, "/v1/logs", Some(lines)).await
     }
 
     /// Every machine, then changes as they happen. Ends with an error when the host falls silent

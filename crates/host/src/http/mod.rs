@@ -16,7 +16,9 @@ use axum::{
     extract::{DefaultBodyLimit, State},
     routing::{delete, get, post},
 };
-use roost_host_api::{CollectImages, Collected, HostInfo, MAX_REQUEST_BYTES, Reservation, ReserveRequest};
+use roost_host_api::{
+    AppendLog, CollectImages, Collected, HostInfo, MAX_REQUEST_BYTES, Reservation, ReserveRequest,
+};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
@@ -74,7 +76,7 @@ fn router(host: Host, shutdown: CancellationToken) -> Router {
         .route("/v1/volumes/{id}/undestroy", post(volumes::undestroy))
         .route("/v1/volumes/{id}/snapshots", get(volumes::snapshots).post(volumes::snapshot))
         .route("/v1/metrics", get(metrics))
-        .route("/v1/logs", get(streams::logs))
+        .route("/v1/logs", get(streams::logs).post(append_log))
         .route("/v1/watch", get(streams::watch))
         .route("/v1/images/collect", post(collect_images))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
@@ -87,6 +89,11 @@ async fn info(State(app): State<App>) -> Json<HostInfo> {
 
 async fn metrics(State(app): State<App>, Query(query): Query<machines::ListQuery>) -> Json<String> {
     Json(app.host.ctx().metrics.page(query.app.as_ref()))
+}
+
+async fn append_log(State(app): State<App>, Body(lines): Body<AppendLog>) -> Answer<()> {
+    app.host.append_log(lines).await?;
+    Ok(Json(()))
 }
 
 async fn reserve(State(app): State<App>, Body(request): Body<ReserveRequest>) -> Answer<Reservation> {

@@ -21,8 +21,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use roost_guest_api::LogStream;
-use roost_host_api::{LogLine, LogQuery};
+use roost_guest_api::{LogStream, channel::MAX_LINE};
+use roost_host_api::{LogLine, LogQuery, NewLogLine};
 use roost_model::{AppName, MachineId, Region};
 use tokio::task::spawn_blocking;
 
@@ -60,6 +60,15 @@ impl Entry {
             timestamp: Timestamp::now(),
             origin: None,
         }
+    }
+}
+
+impl From<NewLogLine> for Entry {
+    fn from(line: NewLogLine) -> Self {
+        let NewLogLine { timestamp, machine, process, message } = line;
+        let machine = machine.unwrap_or_else(MachineId::none);
+        let message = message[..message.floor_char_boundary(MAX_LINE)].to_owned();
+        Self { machine, process, stream: SYSTEM, message, timestamp, origin: None }
     }
 }
 

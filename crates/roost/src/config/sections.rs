@@ -91,6 +91,8 @@ pub struct EdgeSection {
     pub max_connections_per_client: u32,
     /// TLS handshakes that one client's address may begin in a burst; a tenth comes back each second.
     pub max_handshakes_per_client: u32,
+    /// Where Prometheus may ask the edge for `/metrics`; nowhere when absent.
+    pub metrics: Option<SocketAddr>,
     /// Where the listeners are reached from outside: what apps get as shared addresses. Loopback when empty, if
     /// the base domain is under `.localhost`.
     pub public_addresses: Vec<IpAddr>,
@@ -104,6 +106,9 @@ pub struct DnsSection {
 }
 
 const API_PORT: u16 = 4280;
+
+/// Of the edge's metrics.
+const METRICS_PORT: u16 = 4281;
 
 impl Default for ServerConfig {
     fn default() -> Self {
@@ -159,6 +164,7 @@ impl Default for EdgeSection {
             max_connections: DEFAULT_MAX_CONNECTIONS,
             max_connections_per_client: limits.connections,
             max_handshakes_per_client: limits.handshakes,
+            metrics: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, METRICS_PORT))),
             public_addresses: Vec::new(),
         }
     }

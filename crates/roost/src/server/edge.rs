@@ -57,6 +57,7 @@ fn settings(config: &ServerConfig) -> EdgeConfig {
             handshakes: edge.max_handshakes_per_client,
         },
         proxies: edge.proxies.clone(),
+        metrics: edge.metrics,
         // No authority vouches for names that mean every box.
         self_signed: config.base_domain.ends_with(".localhost"),
         ..EdgeConfig::new(&config.base_domain, config.host_id.clone(), config.region.clone())

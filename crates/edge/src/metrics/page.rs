@@ -1,0 +1,151 @@
+//! The page: Prometheus's text format.
+
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use roost_catalog::{AppEntry, Snapshot};
+use roost_model::MachineState;
+use roost_routing::{Answers, Counts, Histogram};
+
+use crate::context::Edge;
+
+/// Apps on one page: some dozen lines each, within the 16 MiB that scrapers read.
+const MAX_APPS: usize = 4000;
+
+pub(super) fn of(edge: &Edge) -> String {
+    let snapshot = edge.catalog.snapshot();
+    let (apps, left_out) = apps(&snapshot);
+    let mut page = Page { text: String::new(), region: edge.config.region.as_str() };
+    page.node(edge);
+    page.answers("fly_edge", &apps, |counts| &counts.edge);
+    page.answers("fly_app", &apps, |counts| &counts.app);
+    page.head("fly_app_tcp_connects_count", "counter", "Connections to machines.");
+    for (app, counts) in &apps {
+        page.line("fly_app_tcp_connects_count", &[("app", app.name.as_str())], counts.connects.total());
+    }
+    page.head("fly_app_connect_time_seconds", "histogram", "Time until a machine accepted a connection.");
+    for (app, counts) in &apps {
+        page.histogram("fly_app_connect_time_seconds", &[("app", app.name.as_str())], &counts.connects);
+    }
+    page.concurrency(&apps);
+    page.head("roost_edge_apps_left_out", "gauge", "Apps that have no room on this page.");
+    page.line("roost_edge_apps_left_out", &[], left_out);
+    page.text
+}
+
+/// Name, what it is, labels, value.
+type Counter<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a AtomicU64);
+
+type Counted<'a> = (&'a Arc<AppEntry>, &'a Counts);
+
+/// Apps that were asked, by name, and how many more there are.
+fn apps(snapshot: &Snapshot) -> (Vec<Counted<'_>>, u64) {
+    let counted = snapshot.apps().filter_map(|app| Some((app, app.traffic.counted()?)));
+    let mut apps: Vec<Counted<'_>> = counted.collect();
+    apps.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+    let left_out = apps.len().saturating_sub(MAX_APPS) as u64;
+    apps.truncate(MAX_APPS);
+    (apps, left_out)
+}
+
+struct Page<'a> {
+    text: String,
+    region: &'a str,
+}
+
+impl Page<'_> {
+    fn node(&mut self, edge: &Edge) {
+        let (node, arrivals) = (&edge.counts, &edge.arrivals.counts);
+        let counters: [Counter<'_>; 5] = [
+            ("fly_edge_tcp_connects_count", "Connections of clients.", &[], &arrivals.connects),
+            ("fly_edge_tcp_disconnects_count", "Those of them that ended.", &[], &arrivals.disconnects),
+            (
+                "fly_edge_tcp_connections_drop_count",
+                "Closed at once: their client had too many.",
+                &[],
+                &arrivals.dropped,
+            ),
+            (
+                "fly_edge_tcp_rate_limited_count",
+                "Past a rate of one client's address.",
+                &[("type", "handshake")],
+                &arrivals.handshakes_limited,
+            ),
+            ("fly_edge_tls_handshake_errors", "TLS handshakes that failed.", &[], &node.handshakes_failed),
+        ];
+        for (name, help, labels, value) in counters {
+            self.head(name, "counter", help);
+            self.line(name, labels, value.load(Ordering::Relaxed));
+        }
+        let name = "fly_edge_tls_handshake_time_seconds";
+        self.head(name, "histogram", "Time of TLS handshakes.");
+        for (version, times) in [("TLSv1.2", &node.handshakes_1_2), ("TLSv1.3", &node.handshakes_1_3)] {
+            self.histogram(name, &[("version", version)], times);
+        }
+    }
+
+    fn answers(&mut self, family: &str, apps: &[Counted<'_>], of: impl Fn(&Counts) -> &Answers) {
+        let name = format!("{family}_http_responses_count");
+        self.head(&name, "counter", "Answers by status.");
+        for (app, counts) in apps {
+            for (status, count) in of(counts).by_status() {
+                self.line(&name, &[("app", app.name.as_str()), ("status", &status)], count);
+            }
+        }
+        let name = format!("{family}_http_response_time_seconds");
+        self.head(&name, "histogram", "Time until the head of an answer, by the class of its status.");
+        for (app, counts) in apps {
+            for (class, times) in of(counts).by_class() {
+                self.histogram(&name, &[("app", app.name.as_str()), ("status", &class)], times);
+            }
+        }
+    }
+
+    /// Of the machines that run.
+    fn concurrency(&mut self, apps: &[Counted<'_>]) {
+        let name = "fly_app_concurrency";
+        self.head(name, "gauge", "Requests and connections that a machine has now.");
+        for (app, _) in apps {
+            let running = app.routes.targets.iter().filter(|target| target.state == MachineState::Started);
+            for target in running {
+                let labels = [("app", app.name.as_str()), ("instance", target.id.as_str())];
+                self.line(name, &labels, target.load.in_flight().into());
+            }
+        }
+    }
+
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
+        self.labelled(name, labels, None);
+        let _ = writeln!(self.text, " {value}");
+    }
+
+    fn histogram(&mut self, name: &str, labels: &[(&str, &str)], times: &Histogram) {
+        let bucket = format!("{name}_bucket");
+        for (bound, count) in times.cumulative() {
+            let bound = bound.map_or("+Inf".to_owned(), |bound| bound.to_string());
+            self.labelled(&bucket, labels, Some(&bound));
+            let _ = writeln!(self.text, " {count}");
+        }
+        self.labelled(&format!("{name}_sum"), labels, None);
+        let _ = writeln!(self.text, " {}", times.sum_secs());
+        self.line(&format!("{name}_count"), labels, times.total());
+    }
+
+    /// Names of apps, statuses and ids have nothing in them that would have to be escaped.
+    fn labelled(&mut self, name: &str, labels: &[(&str, &str)], bound: Option<&str>) {
+        let _ = write!(self.text, "{name}{{region=\"{}\"", self.region);
+        for (label, value) in labels.iter().copied().chain(bound.map(|bound| ("le", bound))) {
+            let _ = write!(self.text, ",{label}=\"{value}\"");
+        }
+        self.text.push('}');
+    }
+}
