@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, num::NonZeroUsize, path::Path, sync::Arc};
 
 use anyhow::Result;
 use roost_catalog::{Catalog, CatalogConfig, Change, NameEntry, SealedCertificate};
-use roost_edge::{ClientLimits, EdgeConfig, EdgeParts, Listener, ListenerKind};
+use roost_edge::{ClientLimits, EdgeConfig, EdgeParts, Listener, ListenerKind, Sockets};
 use roost_host_api::HostClient;
 use roost_seal::MasterKey;
 use tokio::net::TcpListener;
@@ -35,7 +35,8 @@ pub async fn serve(http: u16, https: u16, backend: u16, folder: &Path) -> Result
     let listeners =
         vec![listener(http, 80, ListenerKind::Http).await?, listener(https, 443, ListenerKind::Https).await?];
     let host = HostClient::unix(folder.join("no-host.sock"));
-    let parts = EdgeParts { catalog, host, keys: Some(Arc::new(keys)), quic: Vec::new() };
+    let sockets = Sockets::default();
+    let parts = EdgeParts { catalog, host, keys: Some(Arc::new(keys)), quic: Vec::new(), sockets };
     Ok(roost_edge::serve(config, parts, listeners, CancellationToken::new()).await?)
 }
 

@@ -15,7 +15,7 @@ use roost_model::{AppName, HostId, Region};
 use roost_seal::MasterKey;
 use tokio::net::TcpListener;
 
-use crate::{QuicListener, arrivals::ClientLimits, limits};
+use crate::{Handover, Loops, QuicListener, Sockets, arrivals::ClientLimits, limits};
 
 /// `EAFNOSUPPORT` of Linux.
 const NO_SUCH_FAMILY: i32 = 97;
@@ -30,6 +30,8 @@ pub struct EdgeParts {
     pub keys: Option<Arc<MasterKey>>,
     /// None: HTTP/3 is not spoken.
     pub quic: Vec<QuicListener>,
+    /// Where sockets for apps' ports come from.
+    pub sockets: Sockets,
 }
 
 /// Open client connections, unless the configuration says otherwise: two descriptors each.
@@ -70,6 +72,10 @@ pub struct EdgeConfig {
     pub metrics: Option<SocketAddr>,
     /// How long requests in flight may go on after the edge was told to stop.
     pub shutdown_grace: Duration,
+    /// Says that they may go on for longer, for another process accepts new ones.
+    pub handover: Handover,
+    /// Tells which event loops the edge has.
+    pub loops: Loops,
 }
 
 impl EdgeConfig {
@@ -90,7 +96,14 @@ impl EdgeConfig {
             self_signed: false,
             metrics: None,
             shutdown_grace: Duration::from_secs(10),
+            handover: Handover::default(),
+            loops: Loops::default(),
         }
+    }
+
+    /// How long what is open may go on, now that the edge ends.
+    pub(crate) fn grace(&self) -> Duration {
+        self.handover.limit().unwrap_or(self.shutdown_grace)
     }
 
     pub(crate) fn is_trusted_proxy(&self, peer: IpAddr) -> bool {

@@ -12,7 +12,7 @@ use tokio::{runtime::Handle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    EdgeConfig, EdgeError, EdgeParts, app_log::AppLog, arrivals::Arrivals, failure::Failure,
+    EdgeConfig, EdgeError, EdgeParts, Sockets, app_log::AppLog, arrivals::Arrivals, failure::Failure,
     headers::RequestId, metrics::NodeCounts, pool::Pool, queue::Queues, replay::ReplayCache,
     request_body::Room, shared::SharedConnections, tls::Tls, tunnels::Tunnels, wake::Wakes,
 };
@@ -37,6 +37,7 @@ pub(crate) struct Edge {
     pub tls: Tls,
     /// Opens certificates' keys; without it there are only the edge's own certificates.
     pub keys: Option<Arc<MasterKey>>,
+    pub sockets: Sockets,
     /// The public port of a listener that speaks TLS, if there is one.
     pub https_port: Option<u16>,
     /// Tells clients in TLS that there is HTTP/3, too.
@@ -69,13 +70,14 @@ impl Edge {
         shutdown: CancellationToken,
         workers: Vec<Handle>,
     ) -> Result<Arc<Self>, EdgeError> {
-        let EdgeParts { catalog, host, keys, .. } = parts;
+        let EdgeParts { catalog, host, keys, sockets, .. } = parts;
         let region = HeaderValue::from_str(config.region.as_str())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
         Ok(Arc::new(Self {
             arrivals: Arrivals::new(config.client_limits),
             tls: Tls::new(&config.base_domain)?,
             keys,
+            sockets,
             https_port: ports.https,
             alternative: ports.http3.and_then(alternative),
             workers,

@@ -19,7 +19,7 @@ use std::{
 use roost_catalog::{PortHolder, Snapshot};
 use roost_model::service::Protocol;
 use roost_routing::find_port;
-use tokio::{net::UdpSocket, sync::Semaphore, time::timeout};
+use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
@@ -34,12 +34,23 @@ type Port = (Protocol, u16);
 struct Opening {
     holder: PortHolder,
     closed: CancellationToken,
+    edge: Arc<Edge>,
+    port: Port,
 }
 
 impl Drop for Opening {
     fn drop(&mut self) {
         self.closed.cancel();
+        let address = address(&self.edge, self.port);
+        match self.port.0 {
+            Protocol::Tcp => self.edge.sockets.close_tcp(address),
+            Protocol::Udp => self.edge.sockets.close_udp(address),
+        }
     }
+}
+
+fn address(edge: &Edge, (_, port): Port) -> SocketAddr {
+    SocketAddr::new(edge.config.services_address, port)
 }
 
 /// Follows the catalog until `shutdown`.
@@ -61,7 +72,7 @@ pub(crate) async fn follow(edge: Arc<Edge>, room: Arc<Semaphore>, shutdown: Canc
                 Ok(()) => {
                     refused.remove(&port);
                     info!(port = port.1, protocol = ?port.0, ?holder, "port opened");
-                    open.insert(port, Opening { holder, closed });
+                    open.insert(port, Opening { holder, closed, edge: edge.clone(), port });
                 }
                 Err(error) if refused.insert(port) => {
                     warn!(port = port.1, protocol = ?port.0, %error, "a port of an app cannot be opened");
@@ -96,10 +107,10 @@ async fn begin(
     closed: &CancellationToken,
     tasks: &TaskTracker,
 ) -> io::Result<()> {
-    let address = SocketAddr::new(edge.config.services_address, port);
+    let address = address(edge, (protocol, port));
     match (protocol, holder) {
         (Protocol::Tcp, holder) => {
-            let socket = Listener::bind(address).await?;
+            let socket = edge.sockets.tcp(address).await?;
             let kind = match holder {
                 PortHolder::Shared => ListenerKind::Shared,
                 PortHolder::App(app) => ListenerKind::Of(app.clone()),
@@ -108,7 +119,7 @@ async fn begin(
             accept::begin(edge, listener, room, closed, tasks)?;
         }
         (Protocol::Udp, PortHolder::App(app)) => {
-            let socket = Arc::new(UdpSocket::bind(address).await?);
+            let socket = Arc::new(edge.sockets.udp(address).await?);
             tasks.spawn(datagrams::serve(edge.clone(), socket, app.clone(), port, closed.clone()));
         }
         (Protocol::Udp, PortHolder::Shared) => {}

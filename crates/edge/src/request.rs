@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
 use http_body_util::Full;
 use hyper::upgrade::OnUpgrade;
 use roost_model::{AppName, HttpOptions};
@@ -38,6 +38,7 @@ pub(crate) async fn handle(
     request: Request<ClientBody>,
 ) -> Response<AnswerBody> {
     let id = RequestId::generate(&edge.config.region);
+    let asked_over = request.version();
     let mut response = match serve(edge, client, &id, request).await {
         Ok(response) => response,
         Err(failure) => {
@@ -57,6 +58,11 @@ pub(crate) async fn handle(
     }
     if let Some(options) = options {
         dress::apply(&options.headers, response.headers_mut());
+    }
+    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if edge.config.handover.limit().is_some() && asked_over < Version::HTTP_2 && !switches {
+        // The next request goes to the process that has taken over.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     *response.version_mut() = Version::HTTP_11;
     response

@@ -14,7 +14,8 @@ use crate::{
     workers::Workers,
 };
 
-/// Serves until `shutdown`, then lets requests in flight end within the configured grace.
+/// Serves until `shutdown`, then lets requests in flight end within the configured grace, or the limit of the
+/// handover.
 ///
 /// Machines are left as they are.
 pub async fn serve(
@@ -23,11 +24,12 @@ pub async fn serve(
     listeners: Vec<Listener>,
     shutdown: CancellationToken,
 ) -> Result<(), EdgeError> {
-    let grace = config.shutdown_grace;
     let room = Arc::new(Semaphore::new(config.max_connections));
     let quic = std::mem::take(&mut parts.quic);
     let workers = Workers::start(config.threads).map_err(EdgeError::Threads)?;
-    let edge = Edge::new(config, parts, ports(&listeners, &quic), shutdown.clone(), workers.loops())?;
+    config.loops.are(workers.loops());
+    let leave = CancellationToken::new();
+    let edge = Edge::new(config, parts, ports(&listeners, &quic), leave.clone(), workers.loops())?;
     // A warm start has certificates before the first client comes.
     let certificates = tls::refresh(&edge).await;
     let accepting = TaskTracker::new();
@@ -52,7 +54,14 @@ pub async fn serve(
     }
     accepting.wait().await;
     edge.tasks.close();
-    let _ = timeout(grace, edge.tasks.wait()).await;
+    // In a handover even WebSockets may go on, until its limit.
+    if let Some(limit) = edge.config.handover.limit()
+        && timeout(limit, edge.tasks.wait()).await.is_ok()
+    {
+        return Ok(());
+    }
+    leave.cancel();
+    let _ = timeout(edge.config.shutdown_grace, edge.tasks.wait()).await;
     Ok(())
 }
 

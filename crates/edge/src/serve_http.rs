@@ -35,7 +35,7 @@ pub(crate) async fn serve_http(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let client = Arc::new(client);
-    let (grace, head_timeout) = (edge.config.shutdown_grace, head_timeout(&edge, &client));
+    let (own, head_timeout) = (edge.clone(), head_timeout(&edge, &client));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (edge, client) = (edge.clone(), client.clone());
         let request = request.map(ClientBody::Tcp);
@@ -43,13 +43,17 @@ pub(crate) async fn serve_http(
     });
     // The same for all, whose connections have no type in common.
     macro_rules! until_done {
-        ($connection:expr) => {{
+        ($connection:expr, $version:expr) => {{
             let mut connection: Pin<&mut _> = $connection;
             match shutdown.run_until_cancelled(connection.as_mut()).await {
                 Some(served) => served,
                 None => {
-                    connection.as_mut().graceful_shutdown();
-                    timeout(grace, connection).await.unwrap_or(Ok(()))
+                    // Over HTTP/1.1 a client may be sending on an idle connection right now. In a handover there
+                    // is time to wait for it, and to close with its answer.
+                    if $version == HttpVersion::Http2 || own.config.handover.limit().is_none() {
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    timeout(own.config.grace(), connection).await.unwrap_or(Ok(()))
                 }
             }
         }};
@@ -58,17 +62,17 @@ pub(crate) async fn serve_http(
     let served = match version {
         HttpVersion::Http2 => {
             let mut connection = Box::pin(http2(head_timeout).serve_connection(io, service));
-            until_done!(connection.as_mut())
+            until_done!(connection.as_mut(), HttpVersion::Http2)
         }
         HttpVersion::Http1 => {
             let mut connection = http1(head_timeout).serve_connection(io, service).with_upgrades();
-            match until_done!(Pin::new(&mut connection)) {
+            match until_done!(Pin::new(&mut connection), HttpVersion::Http1) {
                 // The client knows beforehand that HTTP/2 is spoken here, and begins with it (RFC 9113, section 3.3).
                 Err(error) if error.is_parse_version_h2() => {
                     let Some(parts) = connection.into_parts() else { return Ok(()) };
                     let io = TokioIo::new(Rewound::new(parts.read_buf, parts.io.into_inner()));
                     let mut connection = Box::pin(http2(head_timeout).serve_connection(io, parts.service));
-                    until_done!(connection.as_mut())
+                    until_done!(connection.as_mut(), HttpVersion::Http2)
                 }
                 served => served,
             }

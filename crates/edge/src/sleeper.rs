@@ -25,7 +25,7 @@ use roost_routing::{
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval_at, sleep, timeout},
 };
 use tracing::{info, warn};
 
@@ -41,7 +41,8 @@ type ExcessSince = HashMap<(AppName, Group), Instant>;
 pub(crate) async fn run(edge: Arc<Edge>) {
     let room = Arc::new(Semaphore::new(SLEEPERS));
     let mut excess = ExcessSince::new();
-    let mut passes = interval(SLEEP_PASS);
+    // An edge that has just begun cannot know who was busy a moment ago.
+    let mut passes = interval_at(Instant::now() + edge.config.idle_after, SLEEP_PASS);
     passes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         passes.tick().await;

@@ -4,7 +4,13 @@
 //! that they use. So nothing wakes another thread, and what is kept for later ([`crate::pool`]) is kept by the thread
 //! that will use it. The edge's other work (sleep, certificates, UDP) stays with whoever called [`crate::serve`].
 
-use std::{cell::Cell, io, num::NonZeroUsize, thread};
+use std::{
+    cell::Cell,
+    io,
+    num::NonZeroUsize,
+    sync::{Arc, OnceLock},
+    thread,
+};
 
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -28,6 +34,21 @@ impl Workers {
 
     pub fn loops(&self) -> Vec<Handle> {
         self.loops.clone()
+    }
+}
+
+/// Which event loops an edge has, for those who look whether they turn; clones are handles.
+#[derive(Debug, Clone, Default)]
+pub struct Loops(Arc<OnceLock<Vec<Handle>>>);
+
+impl Loops {
+    /// None before the edge has started.
+    pub fn handles(&self) -> &[Handle] {
+        self.0.get().map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn are(&self, loops: Vec<Handle>) {
+        let _ = self.0.set(loops);
     }
 }
 

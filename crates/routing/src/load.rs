@@ -36,6 +36,8 @@ pub struct Load {
     out_until_ms: AtomicU64,
     /// Whoever stops the machine wants its tunnels to end.
     drain: AtomicBool,
+    /// Requests in flight that another process still carries, which this one has replaced.
+    elsewhere: AtomicU32,
 }
 
 /// Why a machine took no request.
@@ -58,8 +60,9 @@ pub enum LoadClass {
 impl Load {
     /// Counts one request in, unless `hard` are in flight or the door is closed.
     pub fn enter(&self, hard: Option<u32>) -> Result<(), Refused> {
+        let free = hard.unwrap_or(COUNT).min(COUNT).saturating_sub(self.elsewhere());
         let step = |word: u32| {
-            let open = word & CLOSED == 0 && (word & COUNT) < hard.unwrap_or(COUNT).min(COUNT);
+            let open = word & CLOSED == 0 && (word & COUNT) < free;
             open.then_some(word + 1)
         };
         match self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, step) {
@@ -89,8 +92,18 @@ impl Load {
         }
     }
 
+    /// Here and in the process before this one.
     pub fn in_flight(&self) -> u32 {
-        self.word.load(Ordering::Acquire) & COUNT
+        (self.word.load(Ordering::Acquire) & COUNT).saturating_add(self.elsewhere())
+    }
+
+    /// How many the process before this one still carries.
+    pub fn carried_elsewhere(&self, count: u32) {
+        self.elsewhere.store(count, Ordering::Release);
+    }
+
+    fn elsewhere(&self) -> u32 {
+        self.elsewhere.load(Ordering::Acquire)
     }
 
     pub fn is_closed(&self) -> bool {
@@ -100,7 +113,7 @@ impl Load {
     /// Closes the door if nothing is in flight; tells whether it did.
     pub fn close_if_idle(&self) -> bool {
         let step = |word: u32| (word & (COUNT | CLOSED) == 0).then_some(word | CLOSED);
-        self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, step).is_ok()
+        self.elsewhere() == 0 && self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, step).is_ok()
     }
 
     /// Notes that the machine refused a connection at `now`; tells whether that has put it out.
@@ -216,6 +229,16 @@ mod tests {
         assert_eq!(load.enter(None), Err(Refused::Closed));
         load.open();
         assert_eq!(load.enter(None), Ok(()));
+    }
+
+    #[test]
+    fn what_another_process_carries_counts() {
+        let load = Load::default();
+        load.carried_elsewhere(1);
+        assert!(!load.close_if_idle());
+        assert_eq!((load.in_flight(), load.enter(Some(1))), (1, Err(Refused::Full)));
+        load.carried_elsewhere(0);
+        assert_eq!(load.enter(Some(1)), Ok(()));
     }
 
     #[test]

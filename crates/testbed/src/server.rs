@@ -11,6 +11,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use roost_host_api::HostClient;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -29,6 +33,12 @@ const TEST_RATES: &str = "api.rate_limits.enabled = false";
 
 /// From the start of the process to its first answer, on a busy machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// From the signal to the new server's own word, on a busy machine.
+const HANDOVER_TIMEOUT: Duration = Duration::from_secs(180);
+
+/// What a server says when another one serves in its place.
+const TOOK_OVER: &str = "another server serves";
 
 /// How a server is started.
 #[derive(Debug, Clone)]
@@ -55,6 +65,8 @@ pub struct Server {
     folder: TempDir,
     options: ServerOptions,
     child: Mutex<Option<Child>>,
+    /// The process that has taken over from `child`, or from another one in between.
+    successor: Mutex<Option<Pid>>,
 }
 
 impl Server {
@@ -69,7 +81,13 @@ impl Server {
     pub fn begin(binary: &Path, options: ServerOptions) -> Result<Self> {
         // Short, because sockets live below it.
         let folder = tempfile::Builder::new().prefix("rt-").rand_bytes(4).tempdir_in("/tmp")?;
-        let server = Self { binary: binary.to_owned(), folder, options, child: Mutex::new(None) };
+        let server = Self {
+            binary: binary.to_owned(),
+            folder,
+            options,
+            child: Mutex::new(None),
+            successor: Mutex::new(None),
+        };
         let ServerOptions { api, edge, edge_tls, config, .. } = &server.options;
         let edge_tls = edge_tls.map(|address| format!("{:?}", address.to_string())).unwrap_or_default();
         let config = format!(
@@ -102,6 +120,9 @@ impl Server {
 
     /// `kill -9`; machines stay.
     pub fn kill(&self) {
+        if let Some(successor) = self.successor.lock().expect("no holder panics").take() {
+            let _ = kill(successor, Signal::SIGKILL);
+        }
         if let Some(mut child) = self.child().take() {
             child.kill().expect("kill the server");
             child.wait().expect("reap the server");
@@ -110,9 +131,37 @@ impl Server {
 
     /// SIGTERM, and the exit status.
     pub async fn terminate(&self) -> ExitStatus {
-        let pid = nix::unistd::Pid::from_raw(self.pid().expect("the server runs") as i32);
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("signal the server");
+        kill(self.serving(), Signal::SIGTERM).expect("signal the server");
         self.ended(Duration::from_secs(60)).await
+    }
+
+    /// Sends SIGHUP to the process that serves, and waits until another one has taken over.
+    pub async fn hand_over(&self) -> i32 {
+        let old = self.serving();
+        let takeovers = || self.log().matches(TOOK_OVER).count();
+        let before = takeovers();
+        kill(old, Signal::SIGHUP).expect("signal the server");
+        wait_until("another server to take over", HANDOVER_TIMEOUT, async || {
+            (takeovers() > before).then_some(())
+        })
+        .await;
+        let log = self.log();
+        let said = log.rsplit(TOOK_OVER).next().expect("just counted");
+        let pid = said.split_once("pid=").and_then(|(_, rest)| rest.split_whitespace().next());
+        let new = Pid::from_raw(pid.and_then(|pid| pid.parse().ok()).expect("the log names its process"));
+        *self.successor.lock().expect("no holder panics") = Some(new);
+        old.as_raw()
+    }
+
+    /// SIGHUP without a successor that comes of it.
+    pub fn ask_to_hand_over(&self) {
+        kill(self.serving(), Signal::SIGHUP).expect("signal the server");
+    }
+
+    /// The process that takes connections.
+    fn serving(&self) -> Pid {
+        let successor = *self.successor.lock().expect("no holder panics");
+        successor.unwrap_or_else(|| Pid::from_raw(self.pid().expect("the server runs") as i32))
     }
 
     /// Waits for the process to end by itself.
@@ -290,7 +339,8 @@ its log:
         leftovers::of(&self.data_dir())
     }
 
-    fn config_path(&self) -> PathBuf {
+    /// The configuration file, which the next start reads.
+    pub fn config_path(&self) -> PathBuf {
         self.folder.path().join("roost.toml")
     }
 

@@ -13,6 +13,9 @@ use tracing::{debug, info, warn};
 use super::{QuicListener, connection};
 use crate::{client::Client, context::Edge, limits, tls};
 
+/// H3_NO_ERROR (RFC 9114, section 8.1).
+const NO_ERROR: VarInt = VarInt::from_u32(0x100);
+
 /// Accepts until `shutdown`; connections that are open then end by themselves, within the edge's grace.
 pub(crate) async fn serve(
     edge: Arc<Edge>,
@@ -30,6 +33,10 @@ pub(crate) async fn serve(
         let Ok(client) = client(&endpoint, &incoming, port) else { continue };
         let connection = connection::serve(edge.clone(), incoming, client, shutdown.clone());
         edge.tasks.spawn(with_permit(permit, connection));
+    }
+    // Both processes would read from the one socket: clients are told to come again.
+    if edge.config.handover.limit().is_some() {
+        endpoint.close(NO_ERROR, b"");
     }
     // The last packets of connections that end.
     edge.tasks.spawn(async move { endpoint.wait_idle().await });

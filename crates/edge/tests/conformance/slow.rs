@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, body::Body};
 use tokio::{process::Command, time::sleep};
 
 use crate::{
@@ -52,7 +52,9 @@ async fn attack(name: &str, options: &[&str]) -> String {
 
 async fn ask(node: Arc<Node>, over: Arc<AtomicBool>, served: Arc<AtomicUsize>) {
     while !over.load(Ordering::Relaxed) {
-        assert_eq!(node.get("web", "/").await.status, 200);
+        // On a connection of its own: a kept one may be closed as it is used, having been idle for too long.
+        let request = node.request("web", "/").header("connection", "close").body(Body::empty()).unwrap();
+        assert_eq!(node.send(request).await.status, 200);
         served.fetch_add(1, Ordering::Relaxed);
         sleep(Duration::from_millis(50)).await;
     }

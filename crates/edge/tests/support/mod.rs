@@ -18,7 +18,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use roost_catalog::{AppRecord, Catalog, CatalogConfig, Change};
-use roost_edge::{EdgeConfig, EdgeParts, Listener, ListenerKind, QuicListener, serve};
+use roost_edge::{EdgeConfig, EdgeParts, Listener, ListenerKind, QuicListener, Sockets, serve};
 use roost_fake_host::{FakeHost, FakeMachine};
 use roost_model::{MachineId, MachineState, NetworkId};
 use roost_seal::MasterKey;
@@ -90,8 +90,13 @@ impl Node {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let quic_address = socket.local_addr().unwrap();
         let quic = vec![QuicListener { socket, public_port: 443 }];
-        let parts =
-            EdgeParts { catalog: catalog.clone(), host: host.client(), keys: Some(keys.clone()), quic };
+        let parts = EdgeParts {
+            catalog: catalog.clone(),
+            host: host.client(),
+            keys: Some(keys.clone()),
+            quic,
+            sockets: Sockets::default(),
+        };
         let serving = serve(config, parts, vec![plain, tls], shutdown.clone());
         let edge = tokio::spawn(async move { serving.await.unwrap() });
         let client = Client::builder(TokioExecutor::new()).build_http();

@@ -12,7 +12,8 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The first start writes an admin token to <data_dir>/admin-token, readable by root only; roost commands
-on the same box find it by themselves. Stopping the server leaves machines running.
+on the same box find it by themselves. Stopping the server leaves machines running. SIGHUP lets another
+server take over, which is the program at the same path by then: no connection is refused or cut.
 
 Examples:
   sudo roost server
@@ -31,6 +32,10 @@ pub struct Args {
     /// Play only these roles: api, host, edge, dns
     #[arg(long, value_delimiter = ',', value_name = "ROLES")]
     roles: Vec<Role>,
+
+    /// A server that this one replaces is at the other end of standard input; it says so itself
+    #[arg(long, hide = true)]
+    take_over: bool,
 }
 
 pub async fn run(args: Args, global: &Global) -> anyhow::Result<()> {
@@ -40,7 +45,8 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<()> {
         return Ok(());
     }
     server::init_logging(&config.log)?;
-    server::run(config).await
+    let predecessor = args.take_over.then(server::Predecessor::meet).transpose()?;
+    Box::pin(server::run(config, predecessor)).await
 }
 
 /// The file's settings, with what the command line says in its place.

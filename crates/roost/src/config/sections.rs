@@ -4,6 +4,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroUsize,
     path::PathBuf,
+    time::Duration,
 };
 
 use ipnet::IpNet;
@@ -93,6 +94,8 @@ pub struct EdgeSection {
     pub max_handshakes_per_client: u32,
     /// Where Prometheus may ask the edge for `/metrics`; nowhere when absent.
     pub metrics: Option<SocketAddr>,
+    /// How long connections may go on in a server that another one has replaced.
+    pub handover_limit_secs: u64,
     /// Where the listeners are reached from outside: what apps get as shared addresses. Loopback when empty, if
     /// the base domain is under `.localhost`.
     pub public_addresses: Vec<IpAddr>,
@@ -165,8 +168,15 @@ impl Default for EdgeSection {
             max_connections_per_client: limits.connections,
             max_handshakes_per_client: limits.handshakes,
             metrics: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, METRICS_PORT))),
+            handover_limit_secs: 600,
             public_addresses: Vec::new(),
         }
+    }
+}
+
+impl EdgeSection {
+    pub fn handover_limit(&self) -> Duration {
+        Duration::from_secs(self.handover_limit_secs)
     }
 }
 

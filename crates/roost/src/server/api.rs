@@ -9,9 +9,9 @@ use std::{
 use anyhow::Context as _;
 use roost_api::{Api, ApiConfig, ApiParts};
 use roost_directory::Directory;
+use roost_edge::Sockets;
 use roost_edge_api::EdgeClient;
 use roost_host_api::HostClient;
-use tokio::net::TcpListener;
 
 use super::{
     DataDir,
@@ -28,10 +28,11 @@ pub async fn start(
     data: &DataDir,
     directory: Arc<dyn Directory>,
     host: HostClient,
+    sockets: &Sockets,
     running: &mut Running,
 ) -> anyhow::Result<()> {
     let listen = config.api.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"));
+    let listener = sockets.tcp(listen).await.with_context(|| format!("cannot listen on {listen}"));
     let listener = listener.or_next("stop what listens there, or set [api] listen")?;
     let address = listener.local_addr()?;
 

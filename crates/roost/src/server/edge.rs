@@ -1,13 +1,12 @@
 //! The edge role: listeners for the apps' users.
 
-use std::{
-    net::{SocketAddr, UdpSocket},
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use roost_catalog::Catalog;
-use roost_edge::{ClientLimits, EdgeConfig, EdgeParts, Listener, ListenerKind, QuicListener};
+use roost_edge::{
+    ClientLimits, EdgeConfig, EdgeParts, Handover, Listener, ListenerKind, Loops, QuicListener, Sockets,
+};
 use roost_host_api::HostClient;
 
 use super::{DataDir, private_socket, running::Running};
@@ -17,33 +16,50 @@ use crate::{config::ServerConfig, failure::OrNext as _};
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 
+/// What the edge shares with the rest of the server.
+pub struct Parts<'a> {
+    pub catalog: Catalog,
+    pub sockets: &'a Sockets,
+    pub handover: Handover,
+    pub loops: Loops,
+}
+
 /// Starts the role; returns when it accepts connections.
 pub async fn start(
     config: &ServerConfig,
     data: &DataDir,
-    catalog: Catalog,
-    host: HostClient,
+    parts: Parts<'_>,
     running: &mut Running,
 ) -> anyhow::Result<()> {
+    let Parts { catalog, sockets, handover, loops } = parts;
     let mut listeners = Vec::new();
     for &address in &config.edge.http {
-        listeners.push(listen(address, HTTP_PORT, ListenerKind::Http, "http").await?);
+        listeners.push(listen(sockets, address, HTTP_PORT, ListenerKind::Http, "http").await?);
     }
     for &address in &config.edge.https {
-        listeners.push(listen(address, HTTPS_PORT, ListenerKind::Https, "https").await?);
+        listeners.push(listen(sockets, address, HTTPS_PORT, ListenerKind::Https, "https").await?);
     }
+    let keys = data.master_key().context("cannot read the key that certificates' keys are sealed with")?;
+    let host = HostClient::unix(data.host_socket());
+    let mut quic = Vec::new();
+    for &address in &config.edge.http3 {
+        quic.push(quic_listener(sockets, address).await?);
+    }
+    let parts = EdgeParts { catalog, host, keys: Some(Arc::new(keys)), quic, sockets: sockets.clone() };
+    let settings = EdgeConfig { handover, loops, ..settings(config) };
+    let shutdown = running.shutdown();
+    running.add("edge", async move { Ok(roost_edge::serve(settings, parts, listeners, shutdown).await?) });
+    Ok(())
+}
+
+/// Tells the other roles how busy machines are.
+pub fn tell_loads(data: &DataDir, catalog: Catalog, running: &mut Running) -> anyhow::Result<()> {
     let loads = private_socket::bind(&data.edge_socket()).context("cannot open the edge's socket")?;
-    let (known, shutdown) = (catalog.clone(), running.shutdown());
+    let shutdown = running.shutdown();
     running.add("edge", async move {
-        roost_edge::serve_loads(loads, known, shutdown).await;
+        roost_edge::serve_loads(loads, catalog, shutdown).await;
         Ok(())
     });
-    let keys = data.master_key().context("cannot read the key that certificates' keys are sealed with")?;
-    let quic =
-        config.edge.http3.iter().map(|address| quic_listener(*address)).collect::<anyhow::Result<_>>()?;
-    let parts = EdgeParts { catalog, host, keys: Some(Arc::new(keys)), quic };
-    let (settings, shutdown) = (settings(config), running.shutdown());
-    running.add("edge", async move { Ok(roost_edge::serve(settings, parts, listeners, shutdown).await?) });
     Ok(())
 }
 
@@ -64,19 +80,21 @@ fn settings(config: &ServerConfig) -> EdgeConfig {
     }
 }
 
-fn quic_listener(address: SocketAddr) -> anyhow::Result<QuicListener> {
-    let socket = UdpSocket::bind(address).with_context(|| format!("cannot listen on UDP {address}"));
+async fn quic_listener(sockets: &Sockets, address: SocketAddr) -> anyhow::Result<QuicListener> {
+    let socket = sockets.udp(address).await.and_then(|socket| socket.into_std());
+    let socket = socket.with_context(|| format!("cannot listen on UDP {address}"));
     let socket = socket.or_next("stop what listens there, or set [edge] http3")?;
     Ok(QuicListener { socket, public_port: HTTPS_PORT })
 }
 
 async fn listen(
+    sockets: &Sockets,
     address: SocketAddr,
     public_port: u16,
     kind: ListenerKind,
     key: &str,
 ) -> anyhow::Result<Listener> {
-    let socket = Listener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
+    let socket = sockets.tcp(address).await.with_context(|| format!("cannot listen on {address}"));
     let socket = socket.or_next(format!("stop what listens there, or set [edge] {key}"))?;
     tracing::info!(address = %socket.local_addr()?, key, "edge serves");
     Ok(Listener { socket, public_port, kind })

@@ -18,6 +18,18 @@ pub fn stopping() {
     send("STOPPING=1");
 }
 
+/// Another process goes on in the place of this one.
+pub fn main_process(pid: Option<u32>) {
+    if let Some(pid) = pid {
+        send(&format!("MAINPID={pid}"));
+    }
+}
+
+/// Every event loop turns.
+pub fn alive() {
+    send("WATCHDOG=1");
+}
+
 /// Says nothing when systemd did not start us; a failure is only logged, for nothing depends on it.
 fn send(state: &str) {
     let Some(path) = env::var_os("NOTIFY_SOCKET") else { return };

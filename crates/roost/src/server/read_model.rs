@@ -8,15 +8,18 @@ use roost_host_api::HostClient;
 
 use super::{DataDir, running::Running};
 
-/// Opens the catalog and follows its sources. Without a directory (the api is another process) apps
-/// are known by their machines only.
-pub fn start(
-    data: &DataDir,
+/// The catalog, with what was known when it was last saved.
+pub fn open(data: &DataDir) -> Catalog {
+    Catalog::open(CatalogConfig { save_to: Some(data.catalog()) })
+}
+
+/// Follows its sources. Without a directory (the api is another process) apps are known by their machines only.
+pub fn follow(
+    catalog: &Catalog,
     directory: Option<Arc<dyn Directory>>,
     host: HostClient,
     running: &mut Running,
-) -> Catalog {
-    let catalog = Catalog::open(CatalogConfig { save_to: Some(data.catalog()) });
+) {
     let (following, shutdown) = (catalog.clone(), running.shutdown());
     running.add("catalog", async move {
         match directory {
@@ -25,5 +28,4 @@ pub fn start(
         }
         Ok(())
     });
-    catalog
 }

@@ -43,15 +43,25 @@ impl Running {
 
     /// Asks every part to end and waits, within bounds.
     pub async fn stop(mut self) {
+        self.end();
+        self.all_ended(STOP_TIMEOUT).await;
+    }
+
+    /// Asks every part to end.
+    pub fn end(&self) {
         self.shutdown.cancel();
+    }
+
+    /// Waits for all of them, at most for `limit`.
+    pub async fn all_ended(&mut self, limit: Duration) {
         let all_ended = async {
             while let Some(ended) = self.tasks.join_next_with_id().await {
                 if let Ok((id, Err(error))) = ended {
-                    tracing::warn!(part = self.name(id), error = format!("{error:#}"), "ended badly");
+                    tracing::warn!(part = self.names.get(&id), error = format!("{error:#}"), "ended badly");
                 }
             }
         };
-        if tokio::time::timeout(STOP_TIMEOUT, all_ended).await.is_err() {
+        if tokio::time::timeout(limit, all_ended).await.is_err() {
             tracing::warn!("some requests were still in flight; ending anyway");
         }
     }
