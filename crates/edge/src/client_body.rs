@@ -7,19 +7,31 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::{Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::http3::QuicBody;
+use crate::{http3::QuicBody, lingering::Lingering};
 
 pub(crate) type BodyError = Box<dyn Error + Send + Sync>;
 
 #[derive(Debug)]
 pub(crate) enum ClientBody {
-    /// HTTP/1.1 or HTTP/2.
-    Tcp(Incoming),
-    /// HTTP/3.
+    Http1(Lingering),
+    Http2(Incoming),
     Quic(Box<QuicBody>),
+}
+
+impl ClientBody {
+    /// Of a request that came over TCP.
+    pub fn of(request: Request<Incoming>) -> Request<Self> {
+        let (head, body) = request.into_parts();
+        let body = match head.version {
+            Version::HTTP_2 => Self::Http2(body),
+            _ => Self::Http1(Lingering::new(body, &head.headers)),
+        };
+        Request::from_parts(head, body)
+    }
 }
 
 impl Body for ClientBody {
@@ -31,21 +43,24 @@ impl Body for ClientBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
-            Self::Tcp(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
+            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Self::Quic(body) => Pin::new(&mut **body).poll_frame(cx).map_err(Into::into),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Tcp(body) => body.is_end_stream(),
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
             Self::Quic(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Tcp(body) => body.size_hint(),
+            Self::Http1(body) => body.size_hint(),
+            Self::Http2(body) => body.size_hint(),
             Self::Quic(body) => body.size_hint(),
         }
     }

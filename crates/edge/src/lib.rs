@@ -72,6 +72,7 @@ mod context;
 mod failure;
 mod handover;
 mod limits;
+mod lingering;
 mod loads;
 mod machine_io;
 mod metrics;

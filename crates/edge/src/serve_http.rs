@@ -38,7 +38,7 @@ pub(crate) async fn serve_http(
     let (own, head_timeout) = (edge.clone(), head_timeout(&edge, &client));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (edge, client) = (edge.clone(), client.clone());
-        let request = request.map(ClientBody::Tcp);
+        let request = ClientBody::of(request);
         async move { Ok::<_, Infallible>(request::handle(&edge, &client, request).await) }
     });
     // The same for all, whose connections have no type in common.
