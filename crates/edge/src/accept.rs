@@ -67,7 +67,11 @@ struct Arrived {
     kind: ListenerKind,
 }
 
-async fn with_permit(permit: OwnedSemaphorePermit, connection: impl Future<Output = io::Result<()>>) {
+/// Carries a connection that has this place in the edge.
+pub(crate) async fn with_permit(
+    permit: OwnedSemaphorePermit,
+    connection: impl Future<Output = io::Result<()>>,
+) {
     if let Err(error) = connection.await {
         debug!(%error, "client's connection ended early");
     }

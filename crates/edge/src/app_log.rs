@@ -43,6 +43,13 @@ pub(crate) struct AppLog {
     waiting: Mutex<HashMap<AppName, Waiting>>,
 }
 
+/// What a line is.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Told,
+    Access,
+}
+
 #[derive(Default)]
 struct Waiting {
     told: Vec<NewLogLine>,
@@ -53,23 +60,23 @@ struct Waiting {
 impl AppLog {
     /// Says something about the app, or a machine of it.
     pub fn tell(&self, app: &AppName, machine: Option<&MachineId>, message: String) {
-        self.add(app, "edge", machine, message);
+        self.add(app, Kind::Told, machine, message);
     }
 
     /// Notes a request.
     pub fn access(&self, app: &AppName, machine: &MachineId, message: String) {
-        self.add(app, "access", Some(machine), message);
+        self.add(app, Kind::Access, Some(machine), message);
     }
 
-    fn add(&self, app: &AppName, process: &str, machine: Option<&MachineId>, message: String) {
+    fn add(&self, app: &AppName, kind: Kind, machine: Option<&MachineId>, message: String) {
         let mut waiting = self.lock();
         if waiting.len() >= MAX_APPS && !waiting.contains_key(app) {
             return;
         }
         let of_app = waiting.entry(app.clone()).or_default();
-        let (lines, most) = match process {
-            "access" => (&mut of_app.accesses, MAX_ACCESSES),
-            _ => (&mut of_app.told, MAX_TOLD),
+        let (lines, most, process) = match kind {
+            Kind::Told => (&mut of_app.told, MAX_TOLD, "edge"),
+            Kind::Access => (&mut of_app.accesses, MAX_ACCESSES, "access"),
         };
         if lines.len() >= most {
             of_app.left_out += 1;

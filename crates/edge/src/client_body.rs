@@ -13,7 +13,8 @@ use hyper::body::Incoming;
 
 use crate::{http3::QuicBody, lingering::Lingering};
 
-pub(crate) type BodyError = Box<dyn Error + Send + Sync>;
+/// Why a body breaks off on its way from the client.
+pub(crate) type UploadError = Box<dyn Error + Send + Sync>;
 
 #[derive(Debug)]
 pub(crate) enum ClientBody {
@@ -36,12 +37,12 @@ impl ClientBody {
 
 impl Body for ClientBody {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = UploadError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match self.get_mut() {
             Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
             Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),

@@ -1,7 +1,7 @@
 //! The edge's own interface: tells the other roles of its box how busy a machine is.
 //!
-//! A deploy asks before it stops a machine, so that no request is cut, and has WebSockets end; who orders a certificate asks whether
-//! the proof is there before the authority looks.
+//! A deploy asks before it stops a machine, so that no request is cut, and has WebSockets end; who orders a
+//! certificate asks whether the proof is there before the authority looks.
 
 use std::convert::Infallible;
 

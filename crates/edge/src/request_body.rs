@@ -17,7 +17,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{
-    client_body::{BodyError, ClientBody},
+    client_body::{ClientBody, UploadError},
     limits::{MAX_KEPT_BODIES, MAX_REPLAYED_BODY},
 };
 
@@ -160,12 +160,12 @@ impl Taken {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = UploadError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         let Self::Streamed { upload, next } = self.get_mut() else { return Poll::Ready(None) };
         let mut taken = upload.taken();
         let frame = match taken.kept(*next) {

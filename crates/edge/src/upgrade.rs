@@ -78,9 +78,15 @@ async fn carry(
 async fn copy_both(client: impl AsyncRead + AsyncWrite, app: impl AsyncRead + AsyncWrite) -> io::Result<()> {
     let (from_client, to_client) = split(client);
     let (from_app, to_app) = split(app);
-    let mut up = pin!(pump(from_client, to_app));
-    let mut down = pin!(pump(from_app, to_client));
-    // An end that has closed gets the rest of what the other has to say, within reason.
+    both_ways(pump(from_client, to_app), pump(from_app, to_client)).await
+}
+
+/// Both directions of a tunnel: when one has ended, the other has a moment left.
+pub(crate) async fn both_ways(
+    up: impl Future<Output = io::Result<()>>,
+    down: impl Future<Output = io::Result<()>>,
+) -> io::Result<()> {
+    let (mut up, mut down) = (pin!(up), pin!(down));
     tokio::select! {
         done = &mut up => {
             done?;

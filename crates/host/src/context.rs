@@ -60,7 +60,8 @@ impl Context {
         let sessions = AtomicU64::new(rand::random::<u64>() >> 1);
         let hub = Hub::new();
         let metrics = Metrics::default();
-        let primed = PrimedGuests::new(config.settings.primed_guests as usize);
+        let most = config.settings.primed_guests as usize;
+        let primed = PrimedGuests::new(if parts.vmm.can_prime(&parts.boot) { most } else { 0 });
         Arc::new(Self {
             config,
             parts,

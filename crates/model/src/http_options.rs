@@ -189,6 +189,11 @@ pub struct ReplayCache {
     pub allow_bypass: Option<bool>,
 }
 
+impl ReplayCache {
+    /// The shortest time for which a replay is kept: less is not worth remembering.
+    pub const SHORTEST_TTL_SECS: u32 = 10;
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReplayCacheKind {

@@ -1,7 +1,8 @@
 //! Which machine serves a request.
 //!
-//! Of the machines that run, are not cordoned and whose checks do not fail, the best: first one that
-//! refused no connections a moment ago, then the one that the client prefers, then by health, by load class, by distance, and by dice among equals.
+//! Of the machines that run, are not cordoned and whose checks do not fail, the best: first one that refused no
+//! connections a moment ago, then the one that the client prefers, then by health, by load class, by distance, and by
+//! dice among equals.
 //! When all that run are past their soft limit one more is woken beside them; when none runs, or the one that
 //! is preferred by name sleeps, one is woken and waited for.
 

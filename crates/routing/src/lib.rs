@@ -2,7 +2,8 @@
 //!
 //! Responsible for: finding the app that a host name names, the service that answers a public port,
 //! and among the app's machines the one that should serve ([`choose`]) or the ones that nobody
-//! needs ([`sleep`]), and what becomes of a request that its app wants served elsewhere ([`replay`]). Everything that the rules look at comes in as a value: the app's machines
+//! needs ([`sleep`]), and what becomes of a request that its app wants served elsewhere ([`replay`]).
+//! Everything that the rules look at comes in as a value: the app's machines
 //! ([`App`]), where the asker stands ([`Vantage`]), the time, the dice.
 //!
 //! Not responsible for: knowing the machines (the catalog does), connecting, waking or stopping them

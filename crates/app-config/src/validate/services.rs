@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use roost_model::{
     HttpOptions,
+    http_options::ReplayCache,
     service::{Concurrency, Handler, Protocol},
 };
 
@@ -90,9 +91,6 @@ fn port(at: &str, port: &PortSection, protocol: Protocol, problems: &mut Problem
     }
 }
 
-/// The shortest time for which a replay is kept: as `fly-replay-cache-ttl-secs` has it.
-const SHORTEST_TTL_SECS: u32 = 10;
-
 fn replay_cache(at: &str, options: Option<&HttpOptions>, problems: &mut Problems) {
     let rules = options.map(|options| options.replay_cache.as_slice()).unwrap_or_default();
     for (n, rule) in rules.iter().enumerate() {
@@ -101,8 +99,9 @@ fn replay_cache(at: &str, options: Option<&HttpOptions>, problems: &mut Problems
             problems
                 .add(format!("{at}.path_prefix"), "it is a path such as \"/\", with a host before it or not");
         }
-        if rule.ttl_seconds.is_none_or(|secs| secs < SHORTEST_TTL_SECS) {
-            problems.add(format!("{at}.ttl_seconds"), "it is 10 or more");
+        let shortest = ReplayCache::SHORTEST_TTL_SECS;
+        if rule.ttl_seconds.is_none_or(|secs| secs < shortest) {
+            problems.add(format!("{at}.ttl_seconds"), format!("it is {shortest} or more"));
         }
         if rule.kind.is_none() {
             problems.add(format!("{at}.type"), "it is \"cookie\" or \"header\"");

@@ -8,10 +8,10 @@ use quinn::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::{QuicListener, connection};
-use crate::{client::Client, context::Edge, limits, tls};
+use crate::{accept::with_permit, client::Client, context::Edge, limits, tls};
 
 /// H3_NO_ERROR (RFC 9114, section 8.1).
 const NO_ERROR: VarInt = VarInt::from_u32(0x100);
@@ -97,11 +97,4 @@ fn client(endpoint: &Endpoint, incoming: &Incoming, public_port: u16) -> io::Res
         local.set_ip(reached);
     }
     Ok(Client::new(incoming.remote_address(), local, public_port))
-}
-
-async fn with_permit(permit: OwnedSemaphorePermit, connection: impl Future<Output = io::Result<()>>) {
-    if let Err(error) = connection.await {
-        debug!(%error, "client's connection ended early");
-    }
-    drop(permit);
 }

@@ -1,12 +1,12 @@
 //! One request's way over all its legs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, request::Parts};
 use jiff::Timestamp;
 use roost_model::AppName;
 use roost_routing::{
-    Over,
+    Over, Steering,
     replay::{Chain, Leg, Missed, Replay, Stand, Told},
 };
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ use crate::{
     exchange::{Answered, Lost, exchange},
     failure::{Code, Failure},
     forward::Outgoing,
-    headers::RequestId,
+    headers::{self, RequestId},
     limits::REPLAY_FALLBACK_PATIENCE,
     route::Journey,
 };
@@ -144,7 +144,7 @@ impl<'a> Trip<'a> {
         if let Some(hit) = hit {
             self.edge.replays.forget(&hit);
             self.outgoing.set(CACHE_STATUS, Some(HeaderValue::from_static("miss")));
-            let client = crate::headers::steering(&self.outgoing.head().headers);
+            let client = headers::steering(&self.outgoing.head().headers);
             self.begin_leg(self.first().clone(), client, None);
             return Ok(());
         }
@@ -177,12 +177,7 @@ impl<'a> Trip<'a> {
         Ok(())
     }
 
-    fn begin_leg(
-        &mut self,
-        app: AppName,
-        steering: roost_routing::Steering,
-        timeout: Option<std::time::Duration>,
-    ) {
+    fn begin_leg(&mut self, app: AppName, steering: Steering, timeout: Option<Duration>) {
         self.leg_began = Instant::now();
         self.first.get_or_insert_with(|| self.journey.app().clone());
         self.journey.reroute(app, steering, timeout);

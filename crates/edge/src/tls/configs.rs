@@ -65,11 +65,12 @@ impl Configs {
 
     /// Shows this certificate, whatever the client asks for.
     pub fn with(&self, certified: Certified, options: &Options) -> Arc<ServerConfig> {
-        Arc::new(config(&self.provider, &self.tickets, Arc::new(Always(certified)), options))
+        Arc::new(self.with_source(Arc::new(Always(certified)), options))
     }
 
-    pub fn tickets(&self) -> Arc<dyn ProducesTickets> {
-        self.tickets.clone()
+    /// Takes its certificates from this source.
+    pub fn with_source(&self, source: Arc<dyn ResolvesServerCert>, options: &Options) -> ServerConfig {
+        config(&self.provider, &self.tickets, source, options)
     }
 
     fn get(&self, kept: &Kept, options: &Options) -> Arc<ServerConfig> {
@@ -80,7 +81,7 @@ impl Configs {
         if let Some(known) = kept.others.load().get(options) {
             return known.clone();
         }
-        let made = Arc::new(config(&self.provider, &self.tickets, kept.source.clone(), options));
+        let made = Arc::new(self.with_source(kept.source.clone(), options));
         let _adding = kept.adding.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept.others.load_full();
         if known.len() < MAX_KEPT {

@@ -80,8 +80,7 @@ impl Tls {
         }
         let app = client.app.clone().or_else(|| destination::app_of_name(edge, name));
         let options = app.as_ref().map(|app| options(edge, app, client.public_port)).unwrap_or_default();
-        let own = options.self_signed || edge.config.self_signed && is_within(name, &edge.config.base_domain);
-        match (self.certificates.find(name), own) {
+        match (self.certificates.find(name), shows_own(edge, name, &options)) {
             (Some(_), _) if wanted.name.is_some() => Ok(self.configs.with_certificates(&options)),
             (Some(certified), _) => Ok(self.configs.with(certified, &options)),
             (None, true) => Ok(self.configs.self_signed(&options)),
@@ -117,6 +116,11 @@ impl Default for Options {
         let protocols = serve_http::ALPN.iter().map(|protocol| protocol.to_vec()).collect();
         Self { versions: Versions::All, protocols, speaks_http3: true, self_signed: false }
     }
+}
+
+/// Whether a name without a certificate is served with the edge's own.
+fn shows_own(edge: &Edge, name: &str, options: &Options) -> bool {
+    options.self_signed || edge.config.self_signed && is_within(name, &edge.config.base_domain)
 }
 
 /// The options of the app on this port.

@@ -5,26 +5,20 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use roost_routing::is_within;
 use rustls::{
     ServerConfig,
     server::{ClientHello, ResolvesServerCert},
-    version::TLS13,
 };
 
-use super::{Certified, Options, Tls, Versions, options};
+use super::{Certified, Options, Tls, Versions, options, shows_own};
 use crate::{context::Edge, destination, http3};
 
 /// Settings for a socket that stands for this public port.
 pub(crate) fn for_quic(edge: &Arc<Edge>, public_port: u16) -> ServerConfig {
-    let builder = ServerConfig::builder_with_provider(edge.tls.provider.clone());
-    // Fails only for a provider without ciphers for the version; ring has them.
-    let builder = builder.with_protocol_versions(&[&TLS13]).expect("the provider speaks TLS 1.3");
     let source = ByName { edge: Arc::downgrade(edge), public_port };
-    let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(source));
-    config.alpn_protocols = vec![http3::ALPN.to_vec()];
-    config.ticketer = edge.tls.configs.tickets();
-    config
+    let protocols = vec![http3::ALPN.to_vec()];
+    let options = Options { versions: Versions::Only13, protocols, ..Options::default() };
+    edge.tls.configs.with_source(Arc::new(source), &options)
 }
 
 struct ByName {
@@ -54,10 +48,7 @@ impl Tls {
         if options.versions == Versions::Only12 || !options.speaks_http3 {
             return None;
         }
-        let own = || {
-            let is_own = edge.config.self_signed && is_within(name, &edge.config.base_domain);
-            (options.self_signed || is_own).then(|| self.own.clone())
-        };
+        let own = || shows_own(edge, name, options).then(|| self.own.clone());
         self.certificates.find(name).or_else(own)
     }
 }

@@ -1,15 +1,15 @@
 //! Carries a WebSocket between its ends, and closes it on both sides when it has to go.
 
-use std::{io, pin::pin};
+use std::io;
 
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
-    time::timeout,
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split};
 use tokio_util::sync::CancellationToken;
 
 use super::frames::{For, Frames, going_away};
-use crate::limits::{CLOSE_TIMEOUT, HALF_CLOSED, TUNNEL_BUFFER};
+use crate::{
+    limits::{CLOSE_TIMEOUT, TUNNEL_BUFFER},
+    upgrade::both_ways,
+};
 
 /// Until an end closes; from `leave` on the ends are told so, and get a moment to answer.
 pub(crate) async fn carry(
@@ -19,20 +19,8 @@ pub(crate) async fn carry(
 ) -> io::Result<()> {
     let (from_client, to_client) = split(client);
     let (from_app, to_app) = split(app);
-    let mut up = pin!(pump(from_client, to_app, For::App, leave));
-    let mut down = pin!(pump(from_app, to_client, For::Client, leave));
-    let carried = async {
-        tokio::select! {
-            done = &mut up => {
-                done?;
-                timeout(HALF_CLOSED, down).await?
-            }
-            done = &mut down => {
-                done?;
-                timeout(HALF_CLOSED, up).await?
-            }
-        }
-    };
+    let up = pump(from_client, to_app, For::App, leave);
+    let carried = both_ways(up, pump(from_app, to_client, For::Client, leave));
     let late = async {
         leave.cancelled().await;
         tokio::time::sleep(CLOSE_TIMEOUT).await;

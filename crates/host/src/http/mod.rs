@@ -30,9 +30,14 @@ impl Host {
     /// Serves until `shutdown`, then ends streams and finishes the calls under way. Machines run on.
     pub async fn serve(&self, listener: UnixListener, shutdown: CancellationToken) -> std::io::Result<()> {
         let router = router(self.clone(), shutdown.clone());
-        let priming = primed::run(self.ctx().clone(), shutdown.clone());
-        let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
-        tokio::join!(serving, priming).0
+        let ended = shutdown.child_token();
+        let serving = async {
+            let graceful = shutdown.cancelled_owned();
+            let served = axum::serve(listener, router).with_graceful_shutdown(graceful).await;
+            ended.cancel();
+            served
+        };
+        tokio::join!(serving, primed::run(self.ctx().clone(), ended.clone())).0
     }
 }
 

@@ -31,9 +31,6 @@ const BLANK_BYTES: u64 = 1 << 20;
 
 /// Primes what is wanted until `shutdown`, and leaves nothing running.
 pub async fn run(ctx: Arc<Context>, shutdown: CancellationToken) {
-    if !ctx.parts.vmm.can_prime(&ctx.parts.boot) {
-        return;
-    }
     for number in 0_u64.. {
         let Some(kind) = shutdown.run_until_cancelled(next_kind(&ctx)).await else { return };
         let folder = ctx.config.primed().join(number.to_string());

@@ -51,8 +51,6 @@ struct State {
     /// Instead of the usual one.
     build: Option<String>,
     no_such_image: bool,
-    /// Guests can be kept before they know which machine they are.
-    primes: bool,
 }
 
 impl FakeBox {
@@ -84,11 +82,6 @@ impl FakeBox {
     /// From now on another build of the VMM is installed.
     pub fn upgrade(&self) {
         self.lock().build = Some("another".to_owned());
-    }
-
-    /// Machines may start from copies of a guest that is kept.
-    pub fn allow_primed(&self) {
-        self.lock().primes = true;
     }
 
     /// From now on no VMM can write its guest's memory.
@@ -193,7 +186,7 @@ impl Vmm for FakeBox {
     }
 
     fn can_prime(&self, _: &BootFiles) -> bool {
-        self.lock().primes
+        false
     }
 
     fn maker(&self, _: &BootFiles) -> Maker {

@@ -6,8 +6,7 @@ use roost_model::http_options::{ReplayCache, ReplayCacheKind};
 
 use super::Invalid;
 
-/// Shorter is not worth remembering; longer is forgotten sooner by a restart.
-pub const SHORTEST_TTL: Duration = Duration::from_secs(10);
+/// More is forgotten sooner by a restart.
 pub const LONGEST_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// Longest host and prefix, in bytes.
@@ -76,10 +75,10 @@ impl Scope {
 }
 
 pub(super) fn ttl(secs: u64) -> Result<Duration, Invalid> {
-    let ttl = Duration::from_secs(secs);
-    match ttl < SHORTEST_TTL {
-        true => Err(Invalid::field("ttl of the cache", "is shorter than 10 s")),
-        false => Ok(ttl.min(LONGEST_TTL)),
+    let shortest = ReplayCache::SHORTEST_TTL_SECS;
+    match secs < shortest.into() {
+        true => Err(Invalid::field("ttl of the cache", format_args!("is shorter than {shortest} s"))),
+        false => Ok(Duration::from_secs(secs).min(LONGEST_TTL)),
     }
 }
 

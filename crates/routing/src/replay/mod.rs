@@ -18,7 +18,7 @@ use std::time::Duration;
 use roost_model::{AppName, MachineId};
 
 pub use self::{
-    cache::{CacheRule, Keep, LONGEST_TTL, SHORTEST_TTL, Scope, SessionKey},
+    cache::{CacheRule, Keep, LONGEST_TTL, Scope, SessionKey},
     chain::{Chain, Leg, MAX_REPLAYS, Missed, Refused, Stand, Told},
     header::CacheHeaders,
     home::Home,
