@@ -3,29 +3,23 @@
 use std::{net::IpAddr, sync::Arc};
 
 use hickory_proto::{
-    op::{Edns, Message, MessageType, OpCode, Query, ResponseCode},
-    rr::{
-        DNSClass, RData, Record, RecordType,
-        rdata::{AAAA, TXT},
-    },
+    op::{Message, Query, ResponseCode},
+    rr::{DNSClass, RData, Record, RecordType, rdata::AAAA},
 };
 use rand::seq::SliceRandom;
 use roost_catalog::Catalog;
 use roost_model::MachineAddress;
+use roost_wire::dns::{self, Transport, encode, name, reply};
 use tracing::debug;
 
 use crate::{
-    forward::{Forwarder, MAX_UDP, Transport},
+    forward::Forwarder,
     lookup::{Found, look_up},
-    name,
     quota::Quota,
 };
 
 /// Seconds that an internal answer may be kept: machines come and go.
 const TTL_SECS: u32 = 5;
-
-/// Bytes of one string in a text record (RFC 1035, section 3.3).
-const MAX_STRING: usize = 255;
 
 /// Answers queries of any transport.
 #[derive(Clone)]
@@ -39,23 +33,18 @@ impl Answerer {
     /// The answer to `query`, which came from `source`; `None` to what deserves none: bytes that are
     /// no query, and queries past the asker's quota.
     pub async fn answer(&self, query: &[u8], source: IpAddr, transport: Transport) -> Option<Vec<u8>> {
-        let message = Message::from_vec(query).ok()?;
-        if message.metadata.message_type != MessageType::Query {
-            return None;
-        }
+        let message = dns::query(query)?;
         let _place = self.quota.enter(source)?;
-        let question = match message.queries.as_slice() {
-            [question] if message.metadata.op_code == OpCode::Query => question.clone(),
-            _ => return encode(&reply(&message, ResponseCode::NotImp), transport, &message),
+        let Some(question) = dns::question(&message) else {
+            return encode(&reply(&message, ResponseCode::NotImp), transport, &message);
         };
         let Some(asker) = machine(source) else {
             debug!(%source, "refused: not a machine");
             return encode(&reply(&message, ResponseCode::Refused), transport, &message);
         };
-        let name = question.name().to_ascii().to_ascii_lowercase();
-        let name = name.trim_end_matches('.');
-        if name::is_own(name) {
-            return encode(&self.internal(&message, &question, name, asker), transport, &message);
+        let name = dns::asked_name(question);
+        if name::is_own(&name) {
+            return encode(&self.internal(&message, question, &name, asker), transport, &message);
         }
         match self.forwarder.forward(query, &message, transport).await {
             Some(answer) => Some(answer),
@@ -91,33 +80,7 @@ fn records(found: Found, wanted: RecordType) -> Vec<RData> {
             addresses.shuffle(&mut rand::rng());
             addresses.into_iter().map(|ip| RData::AAAA(AAAA(ip))).collect()
         }
-        (Found::Text(text), RecordType::TXT | RecordType::ANY) => {
-            // Only ASCII goes in, so every cut is between characters.
-            let strings = text.as_bytes().chunks(MAX_STRING);
-            let strings = strings.map(|s| String::from_utf8_lossy(s).into_owned()).collect();
-            vec![RData::TXT(TXT::new(strings))]
-        }
+        (Found::Text(text), RecordType::TXT | RecordType::ANY) => vec![RData::TXT(dns::text(&text))],
         _ => Vec::new(),
     }
-}
-
-fn reply(query: &Message, code: ResponseCode) -> Message {
-    let mut reply = Message::response(query.metadata.id, query.metadata.op_code);
-    reply.metadata.response_code = code;
-    reply.metadata.recursion_desired = query.metadata.recursion_desired;
-    reply.metadata.recursion_available = true;
-    reply.metadata.authoritative = matches!(code, ResponseCode::NoError | ResponseCode::NXDomain);
-    reply.add_queries(query.queries.iter().cloned());
-    if query.edns.is_some() {
-        let mut edns = Edns::new();
-        edns.set_max_payload(MAX_UDP);
-        reply.set_edns(edns);
-    }
-    reply
-}
-
-/// The bytes, or those of a truncated answer when they are too many for the transport.
-fn encode(reply: &Message, transport: Transport, query: &Message) -> Option<Vec<u8>> {
-    let bytes = reply.to_vec().ok()?;
-    if bytes.len() <= transport.limit(query) { Some(bytes) } else { reply.truncate().to_vec().ok() }
 }

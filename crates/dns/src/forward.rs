@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use hickory_proto::op::{Message, MessageType};
+use hickory_proto::op::Message;
+use roost_wire::dns::{Transport, answers};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, UdpSocket},
@@ -24,30 +25,6 @@ const PER_UPSTREAM: Duration = Duration::from_secs(2);
 
 /// Resolvers that are tried: as many as libc does.
 const MAX_UPSTREAMS: usize = 3;
-
-/// Largest answer over UDP to a client that says nothing of its size (RFC 1035), and to any
-/// (the usual bound against fragments).
-const PLAIN_UDP: u16 = 512;
-pub(crate) const MAX_UDP: u16 = 1232;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Udp,
-    Tcp,
-}
-
-impl Transport {
-    /// Most bytes of an answer to `query`.
-    pub fn limit(self, query: &Message) -> usize {
-        match self {
-            Self::Tcp => u16::MAX.into(),
-            Self::Udp => {
-                let said = query.edns.as_ref().map_or(PLAIN_UDP, |edns| edns.max_payload());
-                said.clamp(PLAIN_UDP, MAX_UDP).into()
-            }
-        }
-    }
-}
 
 pub(crate) struct Forwarder {
     pub upstreams: Upstreams,
@@ -111,12 +88,4 @@ async fn ask_tcp(upstream: SocketAddr, query: &[u8], message: &Message) -> io::R
     stream.read_exact(&mut answer).await?;
     let fits = answers(&answer, query, message);
     fits.then_some(answer).ok_or_else(|| io::Error::other("the answer is to another question"))
-}
-
-/// Whether `bytes` answer this very query.
-fn answers(bytes: &[u8], query: &[u8], message: &Message) -> bool {
-    bytes.get(..2) == query.get(..2)
-        && Message::from_vec(bytes).is_ok_and(|answer| {
-            answer.metadata.message_type == MessageType::Response && answer.queries == message.queries
-        })
 }

@@ -19,7 +19,6 @@ mod serve;
 
 mod answer;
 mod lookup;
-pub mod name;
 
 mod forward;
 mod quota;

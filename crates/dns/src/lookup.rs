@@ -4,8 +4,7 @@ use std::{collections::BTreeSet, net::Ipv6Addr, sync::Arc};
 
 use roost_catalog::{AppEntry, MachineEntry, Snapshot};
 use roost_model::{MachineAddress, MachineState};
-
-use crate::name::{Question, Which};
+use roost_wire::dns::name::{Question, Which};
 
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
+use roost_wire::dns::Transport;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -11,7 +12,7 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use crate::{answer::Answerer, forward::Transport};
+use crate::answer::Answerer;
 
 /// Connections at once; TCP is for the rare long answer.
 const MAX_CONNECTIONS: usize = 256;

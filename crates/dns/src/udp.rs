@@ -2,10 +2,11 @@
 
 use std::{io, sync::Arc};
 
+use roost_wire::dns::Transport;
 use tokio::{net::UdpSocket, task::JoinSet};
 use tracing::debug;
 
-use crate::{answer::Answerer, forward::Transport};
+use crate::answer::Answerer;
 
 /// Largest query that is read: real ones have about 60 bytes.
 const MAX_QUERY: usize = 4096;

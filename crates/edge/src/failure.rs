@@ -67,6 +67,7 @@ codes! {
     ReplayLoop "E307" LOOP_DETECTED "The request was replayed too often.";
     ReplayBody "E308" PAYLOAD_TOO_LARGE "The app asked for a replay, and the request's body is too large for one.";
     ReplayForbidden "E309" BAD_GATEWAY "The app asked for a replay by an app that is not there, or whose organization or network is closed to it.";
+    AnswerBroken "E310" BAD_GATEWAY "The app broke its answer off.";
     BadHost "E401" BAD_REQUEST "The request names no host, or more than one.";
     BadTarget "E402" BAD_REQUEST "The edge is no forward proxy: a request names a path of an app.";
     BodyBroken "E403" BAD_REQUEST "The request's body broke off or is not framed correctly.";

@@ -52,7 +52,7 @@ impl Outgoing {
         if upload.is_some() && head.version == Version::HTTP_11 {
             framing::announce_chunks(&mut head.headers);
         }
-        let upgrades = crate::headers::upgrade(&head.headers).is_some();
+        let upgrades = roost_wire::fields::upgrade(&head.headers).is_some();
         let repeatable = upload.is_none() && !upgrades && is_idempotent(&head.method);
         Self { head, body: Some(body), upload, upgrades, repeatable }
     }

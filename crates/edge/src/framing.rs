@@ -4,12 +4,10 @@
 //! The parser itself refuses two lengths, lengths that are no number, folded lines, lone CRs, NULs, blanks before
 //! colons and chunks that are none; of a length beside chunks it keeps the chunks, and ends the connection.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Version, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Version, header, request::Parts};
+use roost_wire::host;
 
 use crate::failure::{Code, Failure};
-
-/// `Connection` may not take these away: they say where a message ends and whom it is for.
-const END_TO_END: [HeaderName; 2] = [header::HOST, header::CONTENT_LENGTH];
 
 /// Refuses a head whose body could be found to end elsewhere, or that names two hosts.
 pub(crate) fn check(head: &Parts) -> Result<(), Failure> {
@@ -42,25 +40,10 @@ fn one_host(headers: &HeaderMap, authority: &str) -> Result<(), Failure> {
 
 /// Refuses what is no host with an optional port (RFC 9110, section 7.2): a user, a path, a list, blanks.
 pub(crate) fn check_host(host: &str) -> Result<(), Failure> {
-    let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => (name, port),
-        _ => (host, ""),
-    };
-    let in_brackets = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let fine = match in_brackets {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !name.is_empty() && name.bytes().all(allowed),
-    };
-    match fine && port.bytes().all(|byte| byte.is_ascii_digit()) {
+    match host::is_valid(host) {
         true => Ok(()),
         false => Err(Failure::new(Code::BadHost, format!("{host:?} is no host with an optional port."))),
     }
-}
-
-/// Whether a field that `Connection` names is one of a connection at all.
-pub(crate) fn is_removable(name: &HeaderName) -> bool {
-    !END_TO_END.contains(name)
 }
 
 /// Says how long a body of unknown length is: without it a GET's would be left away.

@@ -13,9 +13,10 @@ use http::{
 };
 use roost_model::Region;
 use roost_routing::{Place, Steering};
+use roost_wire::fields;
 use ulid::Ulid;
 
-use crate::{client::Client, context::Edge, framing};
+use crate::{client::Client, context::Edge};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("fly-request-id");
 const CLIENT_IP: HeaderName = HeaderName::from_static("fly-client-ip");
@@ -33,15 +34,6 @@ const TRUSTED: [HeaderName; 4] = [
     HeaderName::from_static("fly-replay-failed"),
     HeaderName::from_static("fly-replay-cache-status"),
     HeaderName::from_static("fly-preferred-instance-unavailable"),
-];
-
-/// Of one connection, not of the message (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 5] = [
-    header::CONNECTION,
-    HeaderName::from_static("http2-settings"),
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::TRANSFER_ENCODING,
 ];
 
 /// Most fields that are added to a request.
@@ -85,17 +77,6 @@ impl RequestId {
     }
 }
 
-/// The protocol that the message wants its connection to be switched to. Only where `Connection`
-/// names `upgrade` does the `Upgrade` header mean anything. HTTP/2 is not offered to apps in this way: requests
-/// inside would pass the edge by, with whatever headers their client likes.
-pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
-    connection_options(headers)
-        .any(|option| option.eq_ignore_ascii_case("upgrade"))
-        .then(|| headers.get(header::UPGRADE).cloned())
-        .flatten()
-        .filter(|protocol| !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2"))
-}
-
 /// Makes the headers of a request those that the app shall see. `version` is the client's.
 pub(crate) fn to_app(
     headers: &mut HeaderMap,
@@ -105,15 +86,15 @@ pub(crate) fn to_app(
     version: Version,
 ) {
     headers.reserve(ADDED);
-    let upgrade = upgrade(headers);
-    remove_hop_by_hop(headers);
+    let upgrade = fields::upgrade(headers);
+    fields::remove_hop_by_hop(headers);
     TRUSTED.iter().for_each(|name| drop(headers.remove(name)));
     if let Some(protocol) = upgrade {
         headers.insert(header::UPGRADE, protocol);
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     }
     let told = client.told();
-    append_list(headers, X_FORWARDED_FOR, told.forwarded_for.clone());
+    fields::append(headers, X_FORWARDED_FOR, told.forwarded_for.clone());
     headers.insert(CLIENT_IP, told.client_ip.clone());
     headers.insert(FORWARDED_PORT, told.port.clone());
     headers.insert(REGION, edge.region.clone());
@@ -124,23 +105,13 @@ pub(crate) fn to_app(
     if let Entry::Vacant(port) = headers.entry(X_FORWARDED_PORT) {
         port.insert(told.port.clone());
     }
-    append_list(headers, header::VIA, HeaderValue::from_static(via(version)));
-}
-
-/// HTTP/2 may send a cookie in pieces; HTTP/1.1 has one field for all of them (RFC 9113, section 8.2.3).
-pub(crate) fn join_cookies(headers: &mut HeaderMap) {
-    let pieces: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if pieces.len() > 1
-        && let Ok(cookies) = HeaderValue::from_bytes(&pieces.join(&b"; "[..]))
-    {
-        headers.insert(header::COOKIE, cookies);
-    }
+    fields::append(headers, header::VIA, HeaderValue::from_static(via(version)));
 }
 
 /// Makes the headers of an answer those that the client shall see, as far as they are of this connection.
 pub(crate) fn to_client(headers: &mut HeaderMap) {
-    let upgrade = upgrade(headers);
-    remove_hop_by_hop(headers);
+    let upgrade = fields::upgrade(headers);
+    fields::remove_hop_by_hop(headers);
     if let Some(protocol) = upgrade {
         headers.insert(header::UPGRADE, protocol);
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
@@ -150,7 +121,7 @@ pub(crate) fn to_client(headers: &mut HeaderMap) {
 /// Adds to an answer what the edge says of itself. `version` is the app's.
 pub(crate) fn add_own(headers: &mut HeaderMap, id: &RequestId, version: Version) {
     headers.insert(REQUEST_ID, id.0.clone());
-    append_list(headers, header::VIA, HeaderValue::from_static(via(version)));
+    fields::append(headers, header::VIA, HeaderValue::from_static(via(version)));
     headers.entry(header::SERVER).or_insert(HeaderValue::from_static("roost"));
 }
 
@@ -177,42 +148,6 @@ fn via(version: Version) -> &'static str {
         Version::HTTP_2 => "2 roost",
         Version::HTTP_3 => "3 roost",
         _ => "1.1 roost",
-    }
-}
-
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    // Of the transfer codings only trailers make sense past this hop, and `Connection` names `TE` as well.
-    let trailers = headers.get_all(header::TE).iter().filter_map(|te| te.to_str().ok());
-    let trailers = trailers.flat_map(|te| te.split(',')).any(|te| te.trim().eq_ignore_ascii_case("trailers"));
-    if headers.contains_key(header::CONNECTION) {
-        let named: Vec<HeaderName> =
-            connection_options(headers).filter_map(|name| name.parse().ok()).collect();
-        named.iter().filter(|name| framing::is_removable(name)).for_each(|name| drop(headers.remove(name)));
-    }
-    HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(name)));
-    headers.remove(header::UPGRADE);
-    headers.remove(header::TE);
-    if trailers {
-        headers.insert(header::TE, HeaderValue::from_static("trailers"));
-    }
-}
-
-fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',').map(str::trim)).filter(|option| !option.is_empty())
-}
-
-/// Adds to a list header, behind what is there: as one field, since some apps read only the first.
-fn append_list(headers: &mut HeaderMap, name: HeaderName, more: HeaderValue) {
-    match headers.entry(name) {
-        Entry::Vacant(vacant) => drop(vacant.insert(more)),
-        Entry::Occupied(mut there) => {
-            let text = |value: &HeaderValue| value.to_str().map(str::to_owned).ok();
-            let all: Vec<String> = there.iter().chain([&more]).filter_map(text).collect();
-            if let Ok(joined) = HeaderValue::from_str(&all.join(", ")) {
-                there.insert(joined);
-            }
-        }
     }
 }
 

@@ -6,7 +6,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, hea
 use http_body_util::Full;
 use hyper::upgrade::OnUpgrade;
 use roost_model::{AppName, HttpOptions};
-use roost_routing::Over;
+use roost_routing::{Over, Target};
+use roost_wire::{cookie, fields};
 use tracing::info;
 
 use crate::{
@@ -75,7 +76,7 @@ async fn serve(
     mut request: Request<ClientBody>,
 ) -> Result<Response<AnswerBody>, Failure> {
     let extended = Extended::translate(&mut request);
-    let upgrade = headers::upgrade(request.headers()).map(|_| hyper::upgrade::on(&mut request));
+    let upgrade = fields::upgrade(request.headers()).map(|_| hyper::upgrade::on(&mut request));
     let (mut head, body) = request.into_parts();
     let host = host(&mut head)?;
     if let Some(answer) = well_known::challenge(edge, &head) {
@@ -90,7 +91,7 @@ async fn serve(
     let journey = Journey::new(edge, app, client.public_port, headers::steering(&head.headers));
     headers::to_app(&mut head.headers, edge, client, id, head.version);
     if matches!(head.version, Version::HTTP_2 | Version::HTTP_3) {
-        headers::join_cookies(&mut head.headers);
+        cookie::join(&mut head.headers);
         head.version = Version::HTTP_11;
     }
     let asks = compress::Asks::of(&head);
@@ -99,9 +100,13 @@ async fn serve(
     let Answered { response, backend, permit, options, .. } = answered;
     let (mut head, body) = response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(edge, head, backend, permit, upgrade, extended, options);
+        let (app, target) = (permit.app().clone(), permit.target().clone());
+        let switched = switch(edge, head, backend, permit, upgrade, extended, options);
+        return switched.inspect_err(|failure| told(edge, &app, &target, failure));
     }
-    extended.map_or(Ok(()), |extended| extended.declined(&head))?;
+    if let Some(extended) = extended {
+        extended.declined(&head).inspect_err(|failure| told(edge, permit.app(), permit.target(), failure))?;
+    }
     let body = AppBody::new(edge, body, backend, permit, options.idle_timeout());
     let encoder = match options.compress {
         Some(true) => compress::apply(&mut head, &body, &asks),
@@ -111,6 +116,11 @@ async fn serve(
         head.extensions.insert(options);
     }
     Ok(Response::from_parts(head, AnswerBody::of(body, encoder)))
+}
+
+/// Tells the owner of an app that it answered, and that its answer was of no use.
+fn told(edge: &Edge, app: &AppName, target: &Target, failure: &Failure) {
+    edge.app_log.tell(app, Some(&target.id), format!("not served: {failure}"));
 }
 
 /// The app that the request is for.

@@ -18,6 +18,7 @@ use crate::{
     backend::Backend,
     compress::{Compressed, Encoder},
     context::Edge,
+    failure::{Code, Failure},
     permit::Permit,
     pool::PoolKey,
 };
@@ -81,6 +82,12 @@ impl AppBody {
     }
 }
 
+/// Tells the app's owner; the client sees it by itself, for the head has gone out.
+fn broken_off(edge: &Edge, permit: &Permit, error: &BodyError) {
+    let failure = Failure::new(Code::AnswerBroken, format!("An answer is not whole: {error}."));
+    edge.app_log.tell(permit.app(), Some(&permit.target().id), failure.to_string());
+}
+
 impl Drop for AppBody {
     fn drop(&mut self) {
         if let Some(Backend::Http1(connection)) = self.backend.take()
@@ -100,12 +107,12 @@ impl Body for AppBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let AppBody { incoming, backend: Some(backend), ended, idle, .. } = self.get_mut() else {
+        let AppBody { edge, incoming, backend: Some(backend), ended, idle, permit } = self.get_mut() else {
             return Poll::Ready(None);
         };
         let polled = backend.poll_body(incoming, cx);
         *ended = matches!(polled, Poll::Ready(None));
-        match (polled, idle) {
+        let polled = match (polled, idle) {
             (Poll::Ready(frame), idle) => {
                 if let Some(idle) = idle {
                     idle.sleep.as_mut().reset(Instant::now() + idle.limit);
@@ -114,7 +121,11 @@ impl Body for AppBody {
             }
             (Poll::Pending, Some(idle)) => idle.sleep.as_mut().poll(cx).map(|()| Some(Err(BodyError::Idle))),
             (Poll::Pending, None) => Poll::Pending,
+        };
+        if let Poll::Ready(Some(Err(error))) = &polled {
+            broken_off(edge, permit, error);
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

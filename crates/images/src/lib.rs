@@ -13,22 +13,34 @@
 //! Whatever comes out of an image or a registry is hostile: every size, count and depth has a
 //! limit, every digest is checked, and a path can only name a place inside the image.
 
-pub mod client;
+//!
+//! Without its feature `transfer` the crate knows what an image is, and makes its disk, and moves nothing.
+
 pub mod command;
 pub mod config;
 pub mod digest;
 pub mod disk;
-mod durable;
 pub mod error;
 pub mod limits;
 pub mod manifest;
+pub mod path;
+
+#[cfg(feature = "transfer")]
+pub mod client;
+#[cfg(feature = "transfer")]
+mod durable;
+#[cfg(feature = "transfer")]
 pub mod push;
+#[cfg(feature = "transfer")]
 pub mod registry;
+#[cfg(feature = "transfer")]
 pub mod store;
 
+#[cfg(feature = "transfer")]
 pub use client::{Credentials, PullConfig};
 pub use config::ImageConfig;
 pub use digest::Digest;
 pub use error::ImageError;
 pub use limits::Limits;
+#[cfg(feature = "transfer")]
 pub use store::{Collected, Image, ImageStore, Progress, Resolved, Stage};

@@ -10,11 +10,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
 use roost_api_types::ErrorCode;
 use roost_model::AppName;
 use roost_records::TokenRecord;
+use roost_wire::authorization::{self, Authorization};
 
 use super::{AppRight, Caller, MachineIdentity, Who, routes, routes::Needs, unauthorized};
 use crate::{
@@ -146,16 +146,10 @@ pub fn good_tokens(api: &Api, value: &str) -> Vec<Arc<TokenRecord>> {
 }
 
 fn tokens(value: &str) -> Vec<String> {
-    let Some((scheme, rest)) = value.trim().split_once(' ') else { return Vec::new() };
-    let text = match scheme.to_ascii_lowercase().as_str() {
-        "bearer" | "flyv1" => rest.to_owned(),
-        "basic" => password(rest.trim()).unwrap_or_default(),
-        _ => return Vec::new(),
+    let text = match authorization::read(value) {
+        Some(Authorization::Bearer(token)) => token,
+        Some(Authorization::Basic { password, .. }) => password,
+        None => return Vec::new(),
     };
     text.split(',').map(str::trim).filter(|token| !token.is_empty()).map(str::to_owned).collect()
-}
-
-fn password(credentials: &str) -> Option<String> {
-    let text = String::from_utf8(BASE64_STANDARD.decode(credentials).ok()?).ok()?;
-    text.split_once(':').map(|(_user, password)| password.to_owned())
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
+use roost_wire::accept_encoding;
 use zstd::zstd_safe::CParameter;
 
 /// Best first.
@@ -26,7 +27,12 @@ const WINDOW_LOG: u32 = 17;
 const BROTLI_BUFFER: usize = 4096;
 
 impl Coding {
-    pub const ALL: [Self; 3] = [Self::Zstd, Self::Brotli, Self::Gzip];
+    /// The one that a client likes best.
+    pub fn liked(accepts: &str) -> Option<Self> {
+        let all = [Self::Zstd, Self::Brotli, Self::Gzip];
+        let best = accept_encoding::best(accepts, &all.map(Self::as_str))?;
+        all.into_iter().find(|coding| coding.as_str() == best)
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,7 +6,6 @@
 
 mod body;
 mod codec;
-mod negotiate;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request, response};
 use http_body::Body;
@@ -40,7 +39,7 @@ pub(crate) fn apply(head: &mut response::Parts, body: &impl Body, asks: &Asks) -
     if short || asks.head_alone {
         return None;
     }
-    let coding = negotiate::best(asks.accepts.as_ref()?.to_str().ok()?)?;
+    let coding = Coding::liked(asks.accepts.as_ref()?.to_str().ok()?)?;
     let encoder = Encoder::new(coding).inspect_err(|error| warn!(%error, "no encoder")).ok()?;
     let headers = &mut head.headers;
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));

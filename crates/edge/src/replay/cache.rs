@@ -17,6 +17,7 @@ use roost_routing::{
     Steering, bare_host,
     replay::{CacheRule, Keep, Replay, Scope, SessionKey, Stand},
 };
+use roost_wire::cookie;
 use tokio::time::Instant;
 
 use crate::{
@@ -215,15 +216,8 @@ fn rule(edge: &Edge, asked: &Asked<'_>, host: &str) -> Option<CacheRule> {
 fn session(rule: CacheRule, headers: &HeaderMap) -> Option<Key> {
     let value = match &rule.key {
         SessionKey::Header(name) => headers.get(name)?.as_bytes(),
-        SessionKey::Cookie(name) => cookie(headers, name)?,
+        SessionKey::Cookie(name) => cookie::find(headers, name)?.as_bytes(),
     };
     let value = (!value.is_empty() && value.len() <= MAX_SESSION_KEY).then(|| value.to_owned())?;
     Some(Key::Session { rule, value })
-}
-
-/// The first cookie of this name (RFC 6265, section 5.4).
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
-    let lists = headers.get_all(header::COOKIE).iter().filter_map(|list| list.to_str().ok());
-    let mut pairs = lists.flat_map(|list| list.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(own, _)| *own == name).map(|(_, value)| value.as_bytes())
 }

@@ -2,14 +2,30 @@
 
 use std::io;
 
+use roost_wire::websocket::{Frames, going_away};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split};
 use tokio_util::sync::CancellationToken;
 
-use super::frames::{For, Frames, going_away};
 use crate::{
     limits::{CLOSE_TIMEOUT, TUNNEL_BUFFER},
     upgrade::both_ways,
 };
+
+/// Which end a direction leads to.
+#[derive(Debug, Clone, Copy)]
+enum For {
+    Client,
+    App,
+}
+
+impl For {
+    fn going_away(self) -> Vec<u8> {
+        match self {
+            Self::Client => going_away(None),
+            Self::App => going_away(Some(rand::random())),
+        }
+    }
+}
 
 /// Until an end closes; from `leave` on the ends are told so, and get a moment to answer.
 pub(crate) async fn carry(
@@ -57,7 +73,7 @@ async fn pump(
         }
     }
     if !frames.closed() {
-        to.write_all(&going_away(end)).await?;
+        to.write_all(&end.going_away()).await?;
         to.flush().await?;
         while !frames.closed() {
             match from.read(&mut buffer).await? {
@@ -93,10 +109,10 @@ mod tests {
         at_app.write_all(&[&frame[3..], &next[..4]].concat()).await.unwrap();
         let mut rest = vec![0; frame.len() - 3 + 4];
         at_client.read_exact(&mut rest).await.unwrap();
-        assert_eq!([seen, rest].concat(), [frame, going_away(For::Client)].concat());
+        assert_eq!([seen, rest].concat(), [frame, For::Client.going_away()].concat());
         // Both answer, and that is the end.
-        at_app.write_all(&[&next[4..], &going_away(For::Client)].concat()).await.unwrap();
-        at_client.write_all(&going_away(For::App)).await.unwrap();
+        at_app.write_all(&[&next[4..], &For::Client.going_away()].concat()).await.unwrap();
+        at_client.write_all(&For::App.going_away()).await.unwrap();
         carried.await.unwrap().unwrap();
     }
 }

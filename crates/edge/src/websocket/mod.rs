@@ -2,6 +2,5 @@
 
 mod carry;
 mod extended;
-mod frames;
 
 pub(crate) use self::{carry::carry, extended::Extended};

@@ -4,7 +4,6 @@
 //! of all of them with labels that tell whose each sample is. Not responsible for: keeping a history;
 //! whoever wants one scrapes the page.
 
-mod page;
 mod scrape;
 
 use std::{
@@ -15,9 +14,9 @@ use std::{
 use futures::StreamExt;
 use roost_host_api::Machine;
 use roost_model::{AppName, MachineId, MachineState};
+use roost_wire::exposition::{self, Family, Labels};
 use tokio::time::MissedTickBehavior;
 
-use self::page::{Family, Labels};
 use crate::context::Context;
 
 /// Machines asked at the same time.
@@ -52,15 +51,16 @@ pub async fn run(ctx: Arc<Context>) {
 }
 
 async fn page_of(machine: Arc<Machine>) -> (MachineId, Page) {
-    let labels = Labels::of(&machine);
+    let Machine { app, region, host, id, .. } = &*machine;
+    let labels = Labels::of([app.as_str(), region.as_str(), host.as_str(), id.as_str()]);
     let mut families = match scrape::scrape(&machine).await {
-        Ok(text) => page::read(&text, &labels),
+        Ok(text) => exposition::read(&text, &labels),
         Err(error) => {
             tracing::debug!(machine = %machine.id, %error, "metrics not fetched");
             Vec::new()
         }
     };
-    families.push(page::answered(!families.is_empty(), &labels));
+    families.push(exposition::answered(!families.is_empty(), &labels));
     let bytes = families.iter().map(Family::bytes).sum();
     (machine.id.clone(), Page { app: machine.app.clone(), families: Arc::new(families), bytes })
 }
@@ -88,6 +88,6 @@ impl Metrics {
             let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.values().filter(|page| app.is_none_or(|app| page.app == *app)).cloned().collect()
         };
-        page::write(pages.iter().flat_map(|page| page.families.iter()))
+        exposition::write(pages.iter().flat_map(|page| page.families.iter()))
     }
 }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use reqwest::{RequestBuilder, Url};
+use roost_wire::challenge::{self, Challenge};
 use serde::Deserialize;
 
 use super::{
     Credentials, RegistryClient,
-    challenge::{self, Challenge},
     endpoint::is_loopback,
     request::{self, Failure},
 };

@@ -5,7 +5,6 @@
 
 mod auth;
 mod blob;
-mod challenge;
 mod config;
 mod endpoint;
 mod request;

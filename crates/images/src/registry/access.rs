@@ -1,7 +1,7 @@
 //! Lets a request in, or tells it where to get a token.
 
 use axum::http::{HeaderMap, header};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use roost_wire::authorization::{self, Authorization};
 
 use super::{Access, Credentials, Denied, Registry, error::RegistryError};
 
@@ -34,18 +34,11 @@ pub async fn check(
 
 /// What the `Authorization` header says; `None` also for schemes that nobody knows.
 pub fn credentials(headers: &HeaderMap) -> Option<Credentials> {
-    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, value) = text.split_once(' ')?;
-    let value = value.trim();
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(Credentials::Bearer(value.to_owned()));
-    }
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = String::from_utf8(STANDARD.decode(value).ok()?).ok()?;
-    let (username, password) = decoded.split_once(':')?;
-    Some(Credentials::Basic { username: username.to_owned(), password: password.to_owned() })
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    Some(match authorization::read(value)? {
+        Authorization::Bearer(token) => Credentials::Bearer(token),
+        Authorization::Basic { username, password } => Credentials::Basic { username, password },
+    })
 }
 
 /// Names the token service (distribution specification, "Token Authentication").

@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::digest::InvalidDigest;
+use crate::{digest::InvalidDigest, path::Misplaced};
 
 /// Status, code and a sentence; the challenge goes with 401.
 #[derive(Debug)]
@@ -75,6 +75,18 @@ impl RegistryError {
 
     pub fn too_large(message: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", message)
+    }
+}
+
+impl From<Misplaced> for RegistryError {
+    fn from(wrong: Misplaced) -> Self {
+        match wrong {
+            Misplaced::NoPath => Self::path(),
+            Misplaced::Name(reason) => Self::name(reason),
+            Misplaced::Upload => Self::upload_unknown(),
+            Misplaced::Digest(error) => Self::digest(error),
+            Misplaced::Tag(reason) => Self::tag(reason),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use axum::{
 use super::{
     Registry,
     error::RegistryError,
-    route::Reference,
+    path::Reference,
     store::{Put, StoredManifest},
 };
 use crate::{Digest, limits::MAX_MANIFEST_BYTES, manifest::Document};

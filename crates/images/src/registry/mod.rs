@@ -12,7 +12,6 @@ mod blobs;
 mod error;
 mod listing;
 mod manifests;
-mod route;
 mod store;
 mod token;
 mod uploads;
@@ -30,8 +29,8 @@ use axum::{
 pub use auth::{Access, Authorizer, Credentials, Denied};
 pub use store::{BlobStore, Swept, Usage};
 
+use crate::path::{self, Target};
 use error::RegistryError;
-use route::Target;
 
 /// What every request works with.
 struct Registry {
@@ -68,7 +67,7 @@ async fn dispatch(State(registry): State<Arc<Registry>>, request: Request) -> Re
 }
 
 async fn handle(registry: &Registry, request: Request) -> Result<Response, RegistryError> {
-    let (repository, target) = route::parse(request.uri().path())?;
+    let (repository, target) = path::parse(request.uri().path())?;
     let access = access_of(request.method(), &target);
     access::check(registry, request.headers(), Some(&repository), access).await?;
     let method = request.method().clone();

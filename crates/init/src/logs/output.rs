@@ -6,9 +6,9 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-use roost_guest_api::LogStream;
+use roost_guest_api::{LogStream, lines::Lines};
 
-use super::{Lines, LogBuffer};
+use super::LogBuffer;
 
 /// Reads in one turn of the loop: a process that never stops writing must not starve the others.
 const READS_IN_TURN: usize = 8;

@@ -6,7 +6,7 @@ use super::{BlobStore, digests, exists, names, read};
 use crate::{
     Digest, durable,
     manifest::{Descriptor, Document},
-    registry::route::Reference,
+    path::Reference,
 };
 
 /// A manifest as it was pushed.

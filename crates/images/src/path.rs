@@ -1,9 +1,8 @@
-//! Paths of the protocol. A repository's name may hold slashes, so they are read from their end.
+//! Paths of the distribution protocol. A repository's name may hold slashes, so they are read from their end.
 
 use roost_model::image_ref::{check_repository, check_tag};
 
-use super::error::RegistryError;
-use crate::Digest;
+use crate::{Digest, digest::InvalidDigest};
 
 /// What a path is about, within a repository.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,15 +22,25 @@ pub enum Reference {
     Digest(Digest),
 }
 
+/// What is wrong with a path.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Misplaced {
+    NoPath,
+    Name(&'static str),
+    Upload,
+    Digest(InvalidDigest),
+    Tag(&'static str),
+}
+
 /// Repository and target of `/v2/<repository>/…`.
-pub fn parse(path: &str) -> Result<(String, Target), RegistryError> {
-    let rest = path.strip_prefix("/v2/").ok_or_else(RegistryError::path)?;
-    let (repository, target) = split(rest).ok_or_else(RegistryError::path)?;
-    check_repository(repository).map_err(RegistryError::name)?;
+pub fn parse(path: &str) -> Result<(String, Target), Misplaced> {
+    let rest = path.strip_prefix("/v2/").ok_or(Misplaced::NoPath)?;
+    let (repository, target) = split(rest).ok_or(Misplaced::NoPath)?;
+    check_repository(repository).map_err(Misplaced::Name)?;
     Ok((repository.to_owned(), target?))
 }
 
-type Found<'a> = (&'a str, Result<Target, RegistryError>);
+type Found<'a> = (&'a str, Result<Target, Misplaced>);
 
 fn split(path: &str) -> Option<Found<'_>> {
     if let Some(repository) = path.strip_suffix("/tags/list") {
@@ -56,21 +65,21 @@ fn split(path: &str) -> Option<Found<'_>> {
     Some((repository, reference(last).map(Target::Manifest)))
 }
 
-fn upload(id: &str) -> Result<Target, RegistryError> {
+fn upload(id: &str) -> Result<Target, Misplaced> {
     let fine = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
-    if fine { Ok(Target::Upload(id.to_owned())) } else { Err(RegistryError::upload_unknown()) }
+    if fine { Ok(Target::Upload(id.to_owned())) } else { Err(Misplaced::Upload) }
 }
 
-fn digest(text: &str) -> Result<Digest, RegistryError> {
+fn digest(text: &str) -> Result<Digest, Misplaced> {
     // Colons may come escaped.
-    text.replace("%3A", ":").replace("%3a", ":").parse().map_err(RegistryError::digest)
+    text.replace("%3A", ":").replace("%3a", ":").parse().map_err(Misplaced::Digest)
 }
 
-fn reference(text: &str) -> Result<Reference, RegistryError> {
+fn reference(text: &str) -> Result<Reference, Misplaced> {
     if text.contains([':', '%']) {
         return digest(text).map(Reference::Digest);
     }
-    check_tag(text).map_err(RegistryError::tag)?;
+    check_tag(text).map_err(Misplaced::Tag)?;
     Ok(Reference::Tag(text.to_owned()))
 }
 

@@ -3,7 +3,7 @@
 
 /// Follows the bytes of one direction.
 #[derive(Debug, Default)]
-pub(crate) struct Frames {
+pub struct Frames {
     /// The header of the frame that has begun, as far as it is here.
     header: [u8; LONGEST_HEADER],
     have: usize,
@@ -83,20 +83,12 @@ impl Frames {
     }
 }
 
-/// Which end a frame is for: what clients send is masked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum For {
-    Client,
-    App,
-}
-
-/// Says that the other end goes away.
-pub(crate) fn going_away(end: For) -> Vec<u8> {
+/// Says that the other end goes away. What goes to an app is masked, as all that clients send.
+pub fn going_away(mask: Option<[u8; 4]>) -> Vec<u8> {
     let code = GOING_AWAY.to_be_bytes();
-    match end {
-        For::Client => [&[FINAL | CLOSE, 2][..], &code].concat(),
-        For::App => {
-            let mask: [u8; 4] = rand::random();
+    match mask {
+        None => [&[FINAL | CLOSE, 2][..], &code].concat(),
+        Some(mask) => {
             let masked = [code[0] ^ mask[0], code[1] ^ mask[1]];
             [&[FINAL | CLOSE, MASKED | 2][..], &mask, &masked].concat()
         }
@@ -143,7 +135,7 @@ mod tests {
                 }
             }
             assert!(!frames.closed());
-            let close = going_away(For::App);
+            let close = going_away(Some([1, 2, 3, 4]));
             assert_eq!(frames.pass(&[&close, &[0x82][..]].concat()), Some(close.len()));
             assert!(frames.closed() && !frames.at_boundary());
         }

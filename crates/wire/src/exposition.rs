@@ -1,9 +1,14 @@
 //! Pages in Prometheus' text format: a machine's is read line by line, given labels, and joined with
 //! the others'. Format: https://prometheus.io/docs/instrumenting/exposition_formats/
+//!
+//! One line that a reader does not understand costs it the page, and the page is everybody's: what is not exactly of
+//! the format is left out.
+
+mod sample;
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use roost_host_api::Machine;
+use self::sample::{is_metric, labelled};
 
 /// Samples of one machine's page; more would make every query slow for everybody.
 const MAX_SAMPLES: usize = 20_000;
@@ -14,28 +19,41 @@ const ANSWERED: &str = "roost_metrics_up";
 /// Whose the samples are, ready to stand between the braces of each.
 pub struct Labels(String);
 
+/// Labels that say whose a sample is. An app's own of that name is kept under another one.
+pub const OURS: [&str; 4] = ["app", "region", "host", "instance"];
+
 impl Labels {
-    pub fn of(machine: &Machine) -> Self {
-        let Machine { app, region, id, host, .. } = machine;
-        Self(format!("app=\"{app}\",region=\"{region}\",host=\"{host}\",instance=\"{id}\""))
+    /// Values of [`OURS`], none of which has a character that would need an escape.
+    pub fn of(values: [&str; OURS.len()]) -> Self {
+        let labels = OURS.iter().zip(values).map(|(name, value)| format!("{name}=\"{value}\""));
+        Self(labels.collect::<Vec<_>>().join(","))
     }
 }
 
 /// A metric with its samples.
 pub struct Family {
     name: String,
-    /// `# HELP` and `# TYPE`.
-    about: Vec<String>,
+    help: Option<String>,
+    kind: Option<String>,
     samples: Vec<String>,
 }
 
 impl Family {
     fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), about: Vec::new(), samples: Vec::new() }
+        Self { name: name.to_owned(), help: None, kind: None, samples: Vec::new() }
     }
 
     pub fn bytes(&self) -> usize {
-        self.about.iter().chain(&self.samples).map(|line| line.len() + 1).sum()
+        self.lines().map(|line| line.len() + 1).sum()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &String> {
+        self.about().chain(&self.samples)
+    }
+
+    /// `# HELP` and `# TYPE`.
+    fn about(&self) -> impl Iterator<Item = &String> {
+        self.help.iter().chain(&self.kind)
     }
 
     /// `x_bucket`, `x_sum` and `x_count` are samples of the histogram `x`.
@@ -50,16 +68,14 @@ impl Family {
 pub fn read(text: &str, labels: &Labels) -> Vec<Family> {
     let mut families: Vec<Family> = Vec::new();
     let mut samples = 0;
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    for line in text.lines().map(|line| line.trim_matches([' ', '\t'])) {
+        if line.contains(|c: char| c.is_control() && c != '\t') {
+            continue;
+        }
         if let Some(about) = line.strip_prefix('#') {
-            let mut words = about.split_whitespace();
-            if let (Some("HELP" | "TYPE"), Some(name)) = (words.next(), words.next())
-                && is_name(name)
-            {
-                family(&mut families, name, |family| family.name == name).about.push(line.to_owned());
-            }
-        } else if let Some((name, labelled)) = labelled(line, labels)
-            && samples < MAX_SAMPLES
+            describe(&mut families, about.trim_start());
+        } else if samples < MAX_SAMPLES
+            && let Some((name, labelled)) = labelled(line, labels)
         {
             samples += 1;
             family(&mut families, name, |family| family.holds(name)).samples.push(labelled);
@@ -69,10 +85,31 @@ pub fn read(text: &str, labels: &Labels) -> Vec<Family> {
     families
 }
 
+/// Types that readers know.
+const KINDS: [&str; 5] = ["counter", "gauge", "histogram", "summary", "untyped"];
+
+/// `HELP` or `TYPE`, a name, the rest; the first of each counts.
+fn describe(families: &mut Vec<Family>, about: &str) {
+    let mut words = about.splitn(3, [' ', '\t']);
+    let (Some(what), Some(name), Some(rest)) = (words.next(), words.next(), words.next()) else { return };
+    let rest = rest.trim();
+    if !is_metric(name) || rest.is_empty() {
+        return;
+    }
+    let of_kind = match what {
+        "HELP" => false,
+        "TYPE" if KINDS.contains(&rest) => true,
+        _ => return,
+    };
+    let family = family(families, name, |family| family.name == name);
+    let line = if of_kind { &mut family.kind } else { &mut family.help };
+    line.get_or_insert_with(|| format!("# {what} {name} {rest}"));
+}
+
 /// That the page could be fetched, or not.
 pub fn answered(answered: bool, Labels(labels): &Labels) -> Family {
     let mut family = Family::new(ANSWERED);
-    family.about.push(format!("# TYPE {ANSWERED} gauge"));
+    family.kind = Some(format!("# TYPE {ANSWERED} gauge"));
     family.samples.push(format!("{ANSWERED}{{{labels}}} {}", u8::from(answered)));
     family
 }
@@ -85,9 +122,9 @@ pub fn write<'a>(families: impl Iterator<Item = &'a Family>) -> String {
     }
     let mut page = String::new();
     for same in merged.values() {
-        let about = same.iter().find(|family| !family.about.is_empty()).map(|family| &family.about);
+        let about = same.iter().find(|family| family.about().next().is_some());
         let samples = same.iter().flat_map(|family| &family.samples);
-        for line in about.into_iter().flatten().chain(samples) {
+        for line in about.into_iter().flat_map(|family| family.about()).chain(samples) {
             let _ = writeln!(page, "{line}");
         }
     }
@@ -102,66 +139,6 @@ fn family<'a>(families: &'a mut Vec<Family>, name: &str, is_it: impl Fn(&Family)
         families.len() - 1
     });
     &mut families[index]
-}
-
-/// The name of a sample, and the sample with `labels` before its own.
-fn labelled<'a>(line: &'a str, Labels(labels): &Labels) -> Option<(&'a str, String)> {
-    let end = line.find(|c: char| c == '{' || c.is_whitespace())?;
-    let (name, rest) = line.split_at(end);
-    if !is_name(name) {
-        return None;
-    }
-    let (own, value) = match rest.strip_prefix('{') {
-        Some(inner) => {
-            let parts = split(inner, |c| c == '}');
-            (own_labels(parts.first()?)?, inner.get(parts.first()?.len() + 1..)?)
-        }
-        None => (String::new(), rest),
-    };
-    let value = value.trim();
-    value.split_whitespace().next()?.parse::<f64>().ok()?;
-    Some((name, format!("{name}{{{labels}{own}}} {value}")))
-}
-
-/// Labels that say whose a sample is. An app's own of that name is kept under another one.
-const OURS: [&str; 4] = ["app", "region", "host", "instance"];
-
-fn own_labels(text: &str) -> Option<String> {
-    let mut labels = String::new();
-    for label in split(text, |c| c == ',').into_iter().map(str::trim).filter(|label| !label.is_empty()) {
-        let (name, value) = label.split_once('=')?;
-        let (name, value) = (name.trim(), value.trim());
-        if !is_name(name) || value.len() < 2 || !value.starts_with('"') || !value.ends_with('"') {
-            return None;
-        }
-        let exported = if OURS.contains(&name) { "exported_" } else { "" };
-        let _ = write!(labels, ",{exported}{name}={value}");
-    }
-    Some(labels)
-}
-
-/// The parts between those characters that `ends` says end one, quoted ones apart.
-fn split(text: &str, ends: impl Fn(char) -> bool) -> Vec<&str> {
-    let (mut parts, mut begin, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            _ if !quoted && ends(c) => {
-                parts.push(&text[begin..at]);
-                begin = at + c.len_utf8();
-            }
-            _ => {}
-        }
-    }
-    parts.push(&text[begin..]);
-    parts
-}
-
-fn is_name(name: &str) -> bool {
-    let fit = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    !name.is_empty() && name.chars().all(fit) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -204,5 +181,13 @@ mod tests {
             "hits{app=\"web\",instance=\"m1\",a=\"app=\",b=\"x\"} NaN",
         ];
         assert_eq!(page.lines().collect::<Vec<_>>(), expected);
+    }
+    #[test]
+    fn a_line_that_would_cost_a_reader_the_page_is_left_out() {
+        let text = "a{b=\"1\",b=\"2\"} 1\na{app=\"1\",exported_app=\"2\"} 1\na{b=\"1\" \"2\"} 1\na{b=\"\\x\"} 1\n\
+            a 1 2 3\na 1 soon\na 1e999\na +NaN\na infinity\na{b:c=\"1\"} 1\na{__name__=\"b\"} 1\na{b=\"\u{7}\"} 1\n\
+            # TYPE a nonsense\n# TYPE a gauge\n# TYPE a counter\n# HELP a\na +Inf\n";
+        let page = write(read(text, &labels("m1")).iter());
+        assert_eq!(page, "# TYPE a gauge\na{app=\"web\",instance=\"m1\"} +Inf\n");
     }
 }

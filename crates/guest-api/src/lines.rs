@@ -1,6 +1,6 @@
 //! Bytes of a pipe to lines.
 
-use roost_guest_api::channel::MAX_LINE;
+use crate::channel::MAX_LINE;
 
 /// Bytes that are not a whole line yet.
 #[derive(Debug, Default)]
