@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use roost_model::volume::DEFAULT_VOLUME_GB;
 use roost_model::{
-    GoDuration, Guest, ImageRef, InvalidGuest, MachineConfig,
+    GoDuration, Guest, ImageRef, InvalidGuest, MachineConfig, Static,
     machine::{File, Init, Metrics, Mount as MachineMount, Restart, StopConfig, metadata},
 };
 use serde_json::Map;
 
 use crate::{
     AppConfig,
-    section::{FileSection, Mount},
+    section::{FileSection, Mount, StaticSection},
 };
 
 mod service;
@@ -84,6 +84,7 @@ impl AppConfig {
             checks: self.machine_named_checks(group),
             mounts: self.machine_mounts(group),
             files: self.machine_files(group),
+            statics: if self.serves(group) { self.machine_statics() } else { Vec::new() },
             restart: self.machine_restart(group),
             stop_config: self.stop_config(),
             metadata: BTreeMap::from([
@@ -145,6 +146,16 @@ impl AppConfig {
                 extra: Map::new(),
             })
             .collect()
+    }
+
+    pub(crate) fn machine_statics(&self) -> Vec<Static> {
+        let of = |section: &StaticSection| Static {
+            guest_path: section.guest_path.clone(),
+            url_prefix: section.url_prefix.clone(),
+            index_document: section.index_document.clone(),
+            extra: Map::new(),
+        };
+        self.statics.iter().map(of).collect()
     }
 
     fn machine_restart(&self, group: &str) -> Option<Restart> {

@@ -38,7 +38,6 @@ impl AppConfig {
         for (n, section) in self.vm.iter().enumerate() {
             vm(&mut found, &format!("vm[{n}]"), section);
         }
-        found.note(!self.statics.is_empty(), "statics");
         experimental(&mut found, &self.experimental);
         found.0
     }

@@ -121,3 +121,13 @@ fn one_mount_for_each_group() {
     assert_eq!(problems(mount), Vec::<String>::new());
     assert_eq!(problems(&format!("{mount}{mount}")), ["mounts[1]"]);
 }
+
+#[test]
+fn statics_that_can_not_be_served_are_named() {
+    let of = |rest: &str| problems(&format!("[[statics]]\nguest_path = \"/a\"\n{rest}"));
+    assert!(of("url_prefix = \"/static\"").is_empty());
+    assert_eq!(of("url_prefix = \"static\""), ["statics[0].url_prefix"]);
+    assert_eq!(of("url_prefix = \"/s\"\ntigris_bucket = \"b\""), ["statics[0].tigris_bucket"]);
+    let twice = "url_prefix = \"/s\"\n[[statics]]\nguest_path = \"/b\"\nurl_prefix = \"/s/t\"";
+    assert_eq!(of(twice), ["statics[1].url_prefix"]);
+}

@@ -70,7 +70,7 @@ fn target(machine: &Machine) -> Target {
         started_at: machine.started_at,
         busy_until: machine.config.metadata.get(metadata::BUSY_UNTIL).and_then(|value| busy_until(value)),
         cordoned: machine.cordoned,
-        routes: services.iter().map(Route::from).collect(),
+        routes: services.iter().map(|s| Route::from(s).with_statics(&machine.config.statics)).collect(),
         health: health.collect(),
         load: Arc::new(Load::default()),
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::Response;
+use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use roost_model::HttpOptions;
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use crate::{
     limits,
     permit::Permit,
     route::Journey,
+    statics,
 };
 
 /// The head of an answer, and where its body comes from.
@@ -46,13 +47,14 @@ pub(crate) async fn exchange(
     let mut resends = 0;
     loop {
         let permit = journey.admit().await.map_err(Lost::Unreached)?;
+        let from_folder = outgoing.may_be_static(permit.route());
+        let permit = if from_folder { permit.for_statics() } else { permit };
         outgoing.tell_unavailable(journey.missed_preference(permit.target()));
-        let port = permit.route().internal_port;
         let options = permit.http(journey.public_port()).cloned().unwrap_or_default();
-        let wire = outgoing.wire(options.speaks_h2());
+        let wire = outgoing.wire(options.speaks_h2() && !from_folder);
         let limit = journey.dial_limit();
         let begun = Instant::now();
-        let connected = match connect(edge, permit.target(), port, wire, limit).await {
+        let connected = match connect(edge, permit.target(), permit.port(), wire, limit).await {
             Ok(connected) => {
                 permit.target().load.accepted();
                 if !connected.reused {
@@ -60,13 +62,23 @@ pub(crate) async fn exchange(
                 }
                 connected
             }
+            Err(_) if from_folder => {
+                outgoing.ask_the_app();
+                continue;
+            }
             Err(failure) => {
                 journey.refused(permit.target(), failure).map_err(Lost::Unreached)?;
                 continue;
             }
         };
         match outgoing.send(connected, options.idle_timeout()).await.map_err(Lost::Broken)? {
-            Sent::Answered(response, backend) => {
+            Sent::Answered(response, _) if from_folder && response.status() == StatusCode::NOT_FOUND => {
+                outgoing.ask_the_app();
+            }
+            Sent::Answered(mut response, backend) => {
+                if from_folder {
+                    statics::tell_type(outgoing.head(), response.headers_mut());
+                }
                 let at = Instant::now();
                 permit.counts().app.count(response.status().as_u16(), at.duration_since(begun));
                 return Ok(Answered { response, backend, permit, options, at });

@@ -9,7 +9,7 @@ use http::{
 };
 use hyper::body::Incoming;
 use roost_model::MachineId;
-use roost_routing::replay::Transform;
+use roost_routing::{Route, replay::Transform};
 use tokio::time::timeout;
 
 use crate::{
@@ -34,6 +34,8 @@ pub(crate) struct Outgoing {
     upload: Option<Upload>,
     upgrades: bool,
     repeatable: bool,
+    /// The machine has no such file among those that it serves itself.
+    past_statics: bool,
 }
 
 const PREFERRED_UNAVAILABLE: HeaderName = HeaderName::from_static("fly-preferred-instance-unavailable");
@@ -54,7 +56,7 @@ impl Outgoing {
         }
         let upgrades = roost_wire::fields::upgrade(&head.headers).is_some();
         let repeatable = upload.is_none() && !upgrades && is_idempotent(&head.method);
-        Self { head, body: Some(body), upload, upgrades, repeatable }
+        Self { head, body: Some(body), upload, upgrades, repeatable, past_statics: false }
     }
 
     pub fn head(&self) -> &request::Parts {
@@ -88,6 +90,17 @@ impl Outgoing {
         }
     }
 
+    /// Whether it asks for a file that a machine with this route may serve without the app.
+    pub fn may_be_static(&self, route: &Route) -> bool {
+        let reads = matches!(self.head.method, Method::GET | Method::HEAD);
+        !self.past_statics && reads && self.repeatable && route.may_be_static(self.head.uri.path())
+    }
+
+    /// The machine has no such file: the app may.
+    pub fn ask_the_app(&mut self) {
+        self.past_statics = true;
+    }
+
     /// Makes it ready for another machine, from the beginning; false when its body was too large to be kept.
     pub fn begin_again(&mut self) -> bool {
         match &self.upload {
@@ -95,6 +108,7 @@ impl Outgoing {
             Some(upload) => self.body = upload.again(),
         }
         self.head.headers.remove(PREFERRED_UNAVAILABLE);
+        self.past_statics = false;
         self.body.is_some()
     }
 

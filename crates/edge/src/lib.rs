@@ -60,6 +60,7 @@ mod route;
 mod serve_http;
 mod shared;
 mod socket;
+mod statics;
 mod stream;
 mod tls;
 mod tunnels;

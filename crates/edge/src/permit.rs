@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use roost_catalog::AppEntry;
-use roost_model::{AppName, HttpOptions};
+use roost_model::{AppName, HttpOptions, statics::STATICS_PORT};
 use roost_routing::{Counts, Refused, Route, Target, Traffic};
 
 use crate::context::Edge;
@@ -15,6 +15,8 @@ pub(crate) struct Permit {
     target: Arc<Target>,
     traffic: Arc<Traffic>,
     route: usize,
+    /// Of the machine: the service's, or where it serves its statics.
+    port: u16,
 }
 
 impl Permit {
@@ -28,7 +30,8 @@ impl Permit {
         target.load.enter(target.routes[route].limits.hard)?;
         let traffic = app.traffic.clone();
         let (edge, app, target) = (edge.clone(), app.name.clone(), target.clone());
-        Ok(Self { edge, app, target, traffic, route })
+        let port = target.routes[route].internal_port;
+        Ok(Self { edge, app, target, traffic, route, port })
     }
 
     pub fn app(&self) -> &AppName {
@@ -47,6 +50,18 @@ impl Permit {
     /// The options of HTTP of the public port that the request came to.
     pub fn http(&self, public_port: u16) -> Option<&Arc<HttpOptions>> {
         self.route().http(public_port)
+    }
+
+    /// The port of the machine that the request goes to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The request is for a file that the machine serves without the app.
+    pub fn for_statics(self) -> Self {
+        let mut permit = self;
+        permit.port = STATICS_PORT;
+        permit
     }
 
     pub fn route(&self) -> &Route {

@@ -93,7 +93,7 @@ impl Drop for AppBody {
         if let Some(Backend::Http1(connection)) = self.backend.take()
             && (self.ended || self.incoming.is_end_stream())
         {
-            let key = PoolKey::new(self.permit.target(), self.permit.route().internal_port);
+            let key = PoolKey::new(self.permit.target(), self.permit.port());
             self.edge.pool.put(key, connection);
         }
     }

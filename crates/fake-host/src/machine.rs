@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use axum::Router;
 use roost_host_api::{CreateMachine, MachineSpec};
-use roost_model::{AppName, MachineConfig, MachineId, MachineState, NetworkId, Region, Service};
+use roost_model::{AppName, MachineConfig, MachineId, MachineState, NetworkId, Region, Service, Static};
 
 use crate::plan::{Outcome, Plan};
 
@@ -18,6 +18,7 @@ pub struct FakeMachine {
     pub(crate) state: MachineState,
     service: serde_json::Value,
     metadata: BTreeMap<String, String>,
+    statics: Vec<Static>,
     pub(crate) plan: Plan,
 }
 
@@ -38,6 +39,7 @@ impl FakeMachine {
                 "autostop": "stop",
             }),
             metadata: BTreeMap::new(),
+            statics: Vec::new(),
             plan: Plan::serving(router),
         }
     }
@@ -102,6 +104,13 @@ impl FakeMachine {
         Self { network: NetworkId(network), ..self }
     }
 
+    /// Files below this prefix are the machine's to serve; nobody does, unless the test listens in its place.
+    pub fn serves_folder(mut self, url_prefix: &str) -> Self {
+        let (guest_path, url_prefix) = ("/public".to_owned(), url_prefix.to_owned());
+        self.statics.push(Static { guest_path, url_prefix, ..Static::default() });
+        self
+    }
+
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
         self.metadata.insert(key.to_owned(), value.to_owned());
         self
@@ -113,6 +122,7 @@ impl FakeMachine {
         let config = MachineConfig {
             services: vec![service],
             metadata: self.metadata.into_iter().collect(),
+            statics: self.statics,
             ..MachineConfig::default()
         };
         CreateMachine {

@@ -23,6 +23,9 @@ pub struct RunConfig {
     /// At least one. The machine ends when any of them ends.
     pub processes: Vec<GuestProcess>,
     pub files: Vec<GuestFile>,
+    /// Folders that the guest serves over HTTP.
+    #[serde(default)]
+    pub statics: Option<GuestStatics>,
     pub mounts: Vec<GuestMount>,
     /// 0: none.
     pub swap_mib: u32,
@@ -67,6 +70,25 @@ pub struct GuestProcess {
     pub user: String,
     pub working_dir: String,
     pub tty: bool,
+}
+
+/// What the guest serves on its IPv4 address, for the edge alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuestStatics {
+    pub port: u16,
+    pub folders: Vec<GuestStatic>,
+    /// Tells versions of a file apart that different images hold; fit for an entity tag.
+    pub image: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuestStatic {
+    /// Absolute.
+    pub path: String,
+    /// Of the path of a URL.
+    pub url_prefix: String,
+    /// The file that stands for a folder whose path ends with `/`.
+    pub index_document: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

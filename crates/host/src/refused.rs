@@ -18,7 +18,6 @@ const OF_MACHINE: &[(&str, &str)] = &[
     ("containers", "a machine runs one image; use one machine for each container, or `processes`"),
     ("disable_machine_autostart", "set services[].autostart to false instead"),
     ("spot", "there is no price to bid for"),
-    ("statics", "files are not served from the guest; let the app serve them, and remove this key"),
     ("volumes", "volumes of containers can not be had; use `mounts`"),
 ];
 
@@ -36,6 +35,11 @@ const OF_DNS: &[(&str, &str)] = &[(
 
 const OF_FILE: &[(&str, &str)] =
     &[("image_config", "an image's configuration is not given to machines; use raw_value or secret_name")];
+
+const OF_STATIC: &[(&str, &str)] = &[(
+    "tigris_bucket",
+    "there are no buckets; put the files into the image, and name their folder in guest_path",
+)];
 
 const OF_RESTART: &[(&str, &str)] = &[("gpu_bid_price", "there is no price to bid for")];
 
@@ -58,6 +62,9 @@ pub fn check(config: &MachineConfig) -> Result<(), ErrorBody> {
     }
     for (n, file) in config.files.iter().enumerate() {
         none_of(&format!("files[{n}]."), &file.extra, OF_FILE)?;
+    }
+    for (n, of) in config.statics.iter().enumerate() {
+        none_of(&format!("statics[{n}]."), &of.extra, OF_STATIC)?;
     }
     for (n, service) in config.services.iter().enumerate() {
         none_of(&format!("services[{n}]."), &service.extra, OF_SERVICE)?;

@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use roost_host_api::{CreateMachine, ErrorBody, ErrorCode, MachineSpec};
-use roost_model::{Guest, MachineConfig, MachineId, machine::File};
+use roost_model::{Guest, MachineConfig, MachineId, machine::File, statics::check_statics};
 
 use crate::{context::refuse, refused, signal, volumes::check_mounts};
 
@@ -49,6 +49,7 @@ fn check_config(config: &MachineConfig) -> Result<(), ErrorBody> {
         return Err(invalid(format!("a machine has at most {MAX_PROCESSES} processes")));
     }
     config.files.iter().try_for_each(check_file)?;
+    check_statics(&config.statics).map_err(|e| invalid(e.to_string()))?;
     check_kernel_args(config)?;
     if config.rootfs.as_ref().and_then(|rootfs| rootfs.size_gb).is_some_and(|size| size > MAX_ROOTFS_GB) {
         return Err(invalid(format!("rootfs.size_gb is at most {MAX_ROOTFS_GB}")));

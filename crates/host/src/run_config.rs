@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rand::RngCore;
-use roost_guest_api::{GuestDns, GuestFile, GuestMount, GuestNetwork, GuestProcess, RunConfig};
+use roost_guest_api::{
+    GuestDns, GuestFile, GuestMount, GuestNetwork, GuestProcess, GuestStatic, GuestStatics, RunConfig,
+};
 use roost_images::{
     ImageConfig,
     command::{self, Command, NoCommand},
@@ -14,6 +16,7 @@ use roost_model::{
     Guest, MachineAddress,
     addr::DNS,
     machine::{DnsOption, EnvFrom, FieldRef, File, MachineConfig, Process},
+    statics::STATICS_PORT,
 };
 use roost_netdev::{GATEWAY_V4, GATEWAY_V6};
 
@@ -27,6 +30,9 @@ const LOG_BUFFER_BYTES: u64 = 1 << 20;
 
 /// Enough to seed any generator.
 const ENTROPY_BYTES: usize = 64;
+
+/// Of the image's digest: enough to tell an app's images apart.
+const ETAG_DIGITS: usize = 16;
 
 const DEFAULT_FILE_MODE: u32 = 0o644;
 
@@ -75,6 +81,7 @@ pub fn run_config(
         dns: dns(config),
         processes: processes(config, image, secrets, &platform)?,
         files: config.files.iter().map(|f| file(f, secrets)).collect::<Result<_, _>>()?,
+        statics: statics(record),
         mounts: config
             .mounts
             .iter()
@@ -216,6 +223,18 @@ fn file(file: &File, secrets: &Secrets) -> Result<GuestFile, RunConfigError> {
     };
     let mode = file.mode.unwrap_or(DEFAULT_FILE_MODE);
     Ok(GuestFile { path: file.guest_path.clone(), mode, content })
+}
+
+fn statics(record: &Record) -> Option<GuestStatics> {
+    let statics = &record.spec.config.statics;
+    let folders = statics.iter().map(|of| GuestStatic {
+        path: of.guest_path.clone(),
+        url_prefix: of.url_prefix.clone(),
+        index_document: of.index_document.clone().filter(|name| !name.is_empty()),
+    });
+    let digest = record.spec.image.digest.as_deref().unwrap_or_default();
+    let image = digest.rsplit(':').next().unwrap_or_default().chars().take(ETAG_DIGITS).collect();
+    (!statics.is_empty()).then(|| GuestStatics { port: STATICS_PORT, folders: folders.collect(), image })
 }
 
 fn secret<'a>(secrets: &'a Secrets, name: &str) -> Result<&'a String, RunConfigError> {

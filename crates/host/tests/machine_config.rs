@@ -51,7 +51,7 @@ async fn a_known_key_without_a_value_asks_for_nothing_and_an_unknown_one_comes_b
     let config = json!({
         "image": "registry.test/hello:v1",
         "guest": { "cpu_kind": "shared", "cpus": 1, "memory_mb": 256, "gpus": 0, "gpu_kind": "" },
-        "containers": [], "statics": null, "disable_machine_autostart": false,
+        "containers": [], "volumes": null, "disable_machine_autostart": false,
         "unknown": { "a": 1 },
     });
     let mut create = create(&["serve"]);
@@ -107,6 +107,7 @@ fn needed(at: &str) -> Value {
         "processes[].secrets[]" => json!({ "env_var": "A" }),
         "restart" => json!({ "policy": "no" }),
         "services[]" => json!({ "internal_port": 80 }),
+        "statics[]" => json!({ "guest_path": "/a", "url_prefix": "/b" }),
         _ => Value::Object(Map::new()),
     }
 }

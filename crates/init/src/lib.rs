@@ -13,6 +13,7 @@
 //! - [`logs`]: the processes' output until the host has it.
 //! - [`exec`]: processes that the host runs beside the machine's own.
 //! - [`api_socket`]: the machine's own way to the platform's API.
+//! - [`statics`]: folders of the machine over HTTP.
 //! - [`supervise`]: the loop that owns it all.
 //! - [`inspect`]: what listens, what runs.
 //! - [`clock`], [`entropy`]: what a guest has only from its host, also after it was suspended.
@@ -31,6 +32,7 @@ pub mod poweroff;
 pub mod process;
 pub mod session;
 pub mod setup;
+pub mod statics;
 pub mod supervise;
 
 pub use error::{Context, Error, Result};

@@ -17,6 +17,7 @@ pub mod machine;
 pub mod port;
 pub mod service;
 pub mod state;
+pub mod statics;
 pub mod volume;
 
 pub use addr::{MachineAddress, NetworkId};
@@ -30,4 +31,5 @@ pub use machine::MachineConfig;
 pub use port::Port;
 pub use service::{Service, ServiceCheck};
 pub use state::MachineState;
+pub use statics::Static;
 pub use volume::{SnapshotState, VolumeName, VolumeState};

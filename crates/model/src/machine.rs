@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{GoDuration, Guest, Service, service::NamedChecks};
+use crate::{GoDuration, Guest, Service, service::NamedChecks, statics::Static};
 
 mod dns;
 mod rootfs;
@@ -41,6 +41,9 @@ pub struct MachineConfig {
     pub mounts: Vec<Mount>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<File>,
+    /// Folders whose files are served without the app.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statics: Vec<Static>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub processes: Vec<Process>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use roost_model::{
-    HttpOptions, Service,
+    HttpOptions, Service, Static,
     port::{ProxyProtocol, TlsOptions},
     service::{Autostop, Concurrency, Handler, Protocol, RateLimit},
+    statics::covers,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,9 @@ pub struct Route {
     pub rate_limit: Option<RateLimit>,
     /// Each request is told in the app's log.
     pub access_log: bool,
+    /// Prefixes of paths whose files the machine serves without the app.
+    #[serde(default)]
+    pub statics: Vec<String>,
 }
 
 /// A range of public ports and how bytes that arrive there are read.
@@ -90,11 +94,22 @@ impl From<&Service> for Route {
             sources: Sources::from(service),
             rate_limit: service.rate_limit,
             access_log: service.access_log.unwrap_or(false),
+            statics: Vec::new(),
         }
     }
 }
 
 impl Route {
+    /// This route with the folders that its machine serves.
+    pub fn with_statics(self, statics: &[Static]) -> Self {
+        Self { statics: statics.iter().map(|of| of.url_prefix.clone()).collect(), ..self }
+    }
+
+    /// Whether the file that a path of a URL names may be one that the machine serves without the app.
+    pub fn may_be_static(&self, path: &str) -> bool {
+        self.statics.iter().any(|prefix| covers(prefix, path))
+    }
+
     /// The options of HTTP that a public port has; those of another port that speaks it where a listener stands
     /// in for the port.
     pub fn http(&self, public_port: u16) -> Option<&Arc<HttpOptions>> {

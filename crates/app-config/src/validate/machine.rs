@@ -2,7 +2,10 @@
 
 use std::{str::FromStr, time::Duration};
 
-use roost_model::ImageRef;
+use roost_model::{
+    ImageRef,
+    statics::{InvalidStatic, check_statics},
+};
 
 use super::Problems;
 use crate::{
@@ -54,6 +57,7 @@ pub(super) fn validate(config: &AppConfig, problems: &mut Problems) {
     for (n, file) in config.files.iter().enumerate() {
         file_section(&format!("files[{n}]"), file, problems);
     }
+    statics(config, problems);
 }
 
 fn env_name(name: &str, problems: &mut Problems) {
@@ -113,6 +117,19 @@ fn mount_section(at: &str, mount: &Mount, problems: &mut Problems) {
     range("auto_extend_size_threshold", mount.auto_extend_size_threshold, 50, 99, "percent");
     range("auto_extend_size_increment", mount.auto_extend_size_increment.map(|s| s.0), 1, 100, "GB");
     range("auto_extend_size_limit", mount.auto_extend_size_limit.map(|s| s.0), 1, 500, "GB");
+}
+
+fn statics(config: &AppConfig, problems: &mut Problems) {
+    if let Err(InvalidStatic { index, key, problem }) = check_statics(&config.machine_statics()) {
+        problems.add(format!("statics[{index}].{key}"), problem);
+    }
+    for (n, section) in config.statics.iter().enumerate() {
+        if section.tigris_bucket.as_ref().is_some_and(|bucket| !bucket.is_empty()) {
+            let path = format!("statics[{n}].tigris_bucket");
+            let help = "put the files into the image, and name their folder in guest_path";
+            problems.add_with_help(path, "there are no buckets", help);
+        }
+    }
 }
 
 fn file_section(at: &str, file: &FileSection, problems: &mut Problems) {

@@ -12,6 +12,7 @@ use nix::{
     errno::Errno,
     sched::{CloneFlags, setns},
     sys::{
+        prctl::set_no_new_privs,
         resource::{Resource, setrlimit},
         signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask},
         stat::{Mode, umask},
@@ -61,6 +62,22 @@ fn become_command(
     become_user(&identity)?;
     let environment = command.environment(&identity, hostname, has_terminal);
     replace(command, &environment)
+}
+
+/// Becomes a process of the machine that runs init's own code as `user`, without a program of the tenant's.
+pub fn become_reader(user: &str, namespace: &Namespace, cgroup: &Cgroup) -> Result<()> {
+    cgroup.enter()?;
+    setsid().context(|| "start a session".into())?;
+    forget_inits_ways()?;
+    // A client that goes away is an error of a write.
+    let ignored = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: an ignored signal runs no code.
+    unsafe { sigaction(Signal::SIGPIPE, &ignored) }.context(|| "ignore SIGPIPE".into())?;
+    setns(&namespace.0, CloneFlags::CLONE_NEWNS).context(|| "enter the machine's root".into())?;
+    let identity = Passwd::read().resolve(user)?;
+    capabilities::limit()?;
+    become_user(&identity)?;
+    set_no_new_privs().context(|| "give up new privileges".into())
 }
 
 /// Signals, limits and protections that are PID 1's own.

@@ -9,6 +9,7 @@ mod stdio;
 mod user;
 
 pub use cgroup::Cgroup;
+pub use child::become_reader;
 pub use command::Command;
 pub use spawn::{Namespace, Spawned, spawn};
 pub use stdio::{Pty, Stdio, Streams};

@@ -17,7 +17,7 @@ use std::{
 use nix::{
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
-    sys::stat::{Mode, mkdirat},
+    sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat},
     unistd::{UnlinkatFlags, unlinkat},
 };
 
@@ -104,7 +104,7 @@ impl Rooted {
         }
     }
 
-    /// Makes a character device.
+    /// Makes a character device that everybody may use, whatever init's umask.
     pub fn device(&self, path: &str, major: u64, minor: u64) -> Result<()> {
         let (dir, name) = split(path)?;
         let dir = self.dir(dir)?;
@@ -113,7 +113,9 @@ impl Rooted {
         // SAFETY: a directory's descriptor and a C string.
         let made = unsafe { libc::mknodat(dir.as_raw_fd(), name.as_ptr(), libc::S_IFCHR | 0o666, number) };
         Errno::result(made).context(|| format!("make the device {path}"))?;
-        Ok(())
+        let everybody = Mode::from_bits_truncate(0o666);
+        fchmodat(&dir, name.as_c_str(), everybody, FchmodatFlags::FollowSymlink)
+            .context(|| format!("open the device {path}"))
     }
 
     /// Whether `path` leads to a directory.

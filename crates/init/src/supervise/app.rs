@@ -11,6 +11,7 @@ use crate::{
     logs::{LogBuffer, Output},
     process::{Command, Namespace},
     setup::{self, Volumes},
+    statics::Statics,
 };
 
 /// What the others get when one of several processes has ended.
@@ -24,6 +25,7 @@ pub struct App {
     hostname: String,
     /// Nothing when the image has something else in its place.
     api: Option<ApiSocket>,
+    statics: Option<Statics>,
     /// How the first process to end did so.
     first_ending: Option<ExitReport>,
     /// The host wants an end.
@@ -43,10 +45,22 @@ impl App {
             volumes,
             hostname: config.hostname.clone(),
             api,
+            statics: None,
             first_ending: None,
             stop_requested: false,
             kill_at_ns: None,
         };
+        if let Some(statics) = &config.statics {
+            let user = config.processes.first().map_or("", |process| &process.user);
+            let started = Statics::start(statics, config.network.ipv4, user, &app.namespace);
+            match started {
+                Ok(statics) => app.statics = Some(statics),
+                Err(error) => {
+                    app.finish(logs);
+                    return Err(error).context(|| "serve statics".into());
+                }
+            }
+        }
         for (index, process) in config.processes.iter().enumerate() {
             match Process::start(process, index, &app.namespace, &app.hostname) {
                 Ok(process) => app.processes.push(process),
@@ -100,11 +114,17 @@ impl App {
     }
 
     pub fn deadline(&self) -> Option<i64> {
-        self.kill_at_ns.into_iter().chain(self.volumes.deadline()).min()
+        let statics = self.statics.as_ref().and_then(Statics::deadline);
+        self.kill_at_ns.into_iter().chain(self.volumes.deadline()).chain(statics).min()
     }
 
-    pub fn keep_deadline(&mut self, now_ns: i64) {
+    pub fn keep_deadline(&mut self, now_ns: i64, logs: &mut LogBuffer) {
         self.volumes.keep_deadline(now_ns);
+        if let Some(statics) = &mut self.statics
+            && let Err(error) = statics.keep_deadline(now_ns, &self.namespace)
+        {
+            logs.push("init", LogStream::Stderr, error.to_string());
+        }
         if self.kill_at_ns.is_some_and(|at| now_ns >= at) {
             self.kill_at_ns = None;
             self.processes.iter().filter(|process| !process.ended).for_each(|process| process.cgroup.kill());
@@ -113,6 +133,9 @@ impl App {
 
     /// Whether `pid` is one of ours, which has ended now.
     pub fn ended(&mut self, pid: Pid, ending: Ending) -> bool {
+        if self.statics.as_mut().is_some_and(|statics| statics.ended(pid)) {
+            return true;
+        }
         let Some(process) = self.processes.iter_mut().find(|process| process.pid == pid && !process.ended)
         else {
             return false;

@@ -163,7 +163,7 @@ impl Supervisor {
     fn keep_deadlines(&mut self) {
         let now = clock::monotonic_ns();
         if let Stage::Running(app) = &mut self.stage {
-            app.keep_deadline(now);
+            app.keep_deadline(now, &mut self.logs);
         }
         self.execs.keep_deadlines(now);
     }

@@ -4,6 +4,7 @@ mod exec;
 mod life;
 mod logs;
 mod snapshot;
+mod statics;
 mod surroundings;
 mod vm;
 mod volumes;

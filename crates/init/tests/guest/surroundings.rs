@@ -20,6 +20,7 @@ ls /
 cat /etc/injected
 grep Swap: /proc/meminfo; grep SwapTotal /proc/meminfo
 echo x > /dev/stdout
+for device in null zero full random urandom tty ptmx; do stat -L -c '%a %n' /dev/$device; done
 echo again >> /etc/hosts || echo read-only
 mount -t tmpfs none /srv 2>/dev/null || echo may not mount
 nc -l 127.0.0.1 -p 8080 &
@@ -60,6 +61,7 @@ async fn a_process_finds_what_docker_would_give_it_and_its_own_network() {
         "\nsecret\n",
         "SwapTotal:         163",
         "\nx\n",
+        "666 /dev/null\n666 /dev/zero\n666 /dev/full\n666 /dev/random\n666 /dev/urandom\n666 /dev/tty\n666 /dev/ptmx",
         "read-only",
     ] {
         assert!(text.contains(expected), "{expected:?} is missing in:\n{text}");

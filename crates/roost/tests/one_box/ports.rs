@@ -1,4 +1,4 @@
-//! Ways into a machine beside plain HTTP: a port of the app's own, and TLS.
+//! Ways into a machine beside plain HTTP: a port of the app's own, TLS, and its files.
 
 use std::time::Duration;
 
@@ -24,10 +24,14 @@ handlers = ["http"]
 [[services.ports]]
 port = 443
 handlers = ["tls", "http"]
+
+[[statics]]
+guest_path = "/"
+url_prefix = "/files"
 "#;
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_port_of_its_own_and_tls_lead_into_the_machine() -> Result<()> {
+async fn a_port_of_its_own_tls_and_statics_lead_into_the_machine() -> Result<()> {
     netns::enter()?;
     let server = server().await?;
     let app = App::create(&server, "ways").await?;
@@ -43,6 +47,10 @@ async fn a_port_of_its_own_and_tls_lead_into_the_machine() -> Result<()> {
     curl.args(["--silent", "--insecure", "--max-time", "60", "https://ways.roost.localhost/"]);
     let secure = String::from_utf8(curl.output().await?.stdout)?;
     assert!(secure.contains("\"version\":\"one\""), "{secure}");
+
+    let mut curl = tokio::process::Command::new("curl");
+    curl.args(["--silent", "--max-time", "60", "http://ways.roost.localhost/files/app"]);
+    assert!(curl.output().await?.stdout == testapp::binary()?, "the image's file, byte by byte");
 
     let other = App::create(&server, "other").await?;
     other.configure(CONFIG)?;

@@ -150,6 +150,7 @@ pub fn shell(script: &str) -> RunConfig {
         swap_mib: 0,
         unix_ns: now_ns(),
         entropy: fresh(),
+        statics: None,
         log_buffer_bytes: 1 << 20,
     }
 }
