@@ -1,7 +1,8 @@
 //! Public ports beside those of HTTP: which app has which.
 //!
 //! A port with the handlers `http` or `tls` is shared: names that clients say tell its apps apart. Any other is one
-//! app's alone, the first's that asks, for as long as a machine of it has a service there.
+//! app's alone, the first's that asks, for as long as a machine of it has a service there. An app that is there for
+//! private networks alone takes none: on an address of its own it has every port.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,12 +17,13 @@ use roost_model::{
 use roost_records::{PortRecord, key};
 
 use crate::{
+    addresses,
     api::Api,
     error::{ApiError, Result},
     store::{MAX_TRIES, Store, put},
 };
 
-/// Public ports of one app: each is a socket of the edge.
+/// Public ports of one app: each may be a socket of the edge.
 const MAX_PORTS: usize = 256;
 
 /// A port is kept so long for an app whose machines are still to be made.
@@ -44,7 +46,11 @@ enum Need {
 /// # Errors
 /// [`ErrorCode::PortTaken`] when one of them is another app's, or the platform's.
 pub async fn claim(api: &Api, app: &AppName, services: &[Service]) -> Result<()> {
-    for (port, need) in needs(services)? {
+    let needs = needs(services)?;
+    if addresses::are_private(api, app).await? {
+        return Ok(());
+    }
+    for (port, need) in needs {
         // Served there by name, as everything is.
         if need == Need::Shared && api.config.edge_ports.contains(&port.1) {
             continue;

@@ -108,6 +108,54 @@ async fn an_app_gets_the_addresses_that_there_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_private_address_is_on_the_network_that_it_is_asked_for() {
+    let platform = Platform::start().await;
+    let _: Value = platform.post("/v1/orgs", json!({ "name": "Acme" })).await;
+    let blue = json!({ "name": "web", "org_slug": "personal", "network": "blue" });
+    let _: Value = platform.post("/v1/apps", blue).await;
+    platform.create_app("first").await;
+    let _: Value = platform.post("/v1/apps", json!({ "name": "theirs", "org_slug": "acme" })).await;
+    let network = async |app: &str, org: &str, name: &str| {
+        let asked = json!({ "type": "private_v6", "org_slug": org, "network": name });
+        let given: Value = platform.post(&format!("/v1/apps/{app}/ip_assignments"), asked).await;
+        let ip = given["ip"].as_str().unwrap().parse().unwrap();
+        roost_model::addr::AppAddress::of(ip).unwrap().network
+    };
+    let own = network("web", "", "").await;
+    assert_eq!(network("web", "personal", "blue").await, own);
+    assert_ne!(network("web", "personal", "default").await, own);
+    let theirs = network("theirs", "", "").await;
+    assert_eq!(network("web", "acme", "").await, theirs, "another org's first one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_release_has_the_public_addresses_unless_others_were_given() {
+    let platform = Platform::start().await;
+    for app in ["open", "inner"] {
+        platform.create_app(app).await;
+    }
+    let inner = "/v1/apps/inner/ip_assignments";
+    let _: Value = platform.post(inner, json!({ "type": "private_v6" })).await;
+    for app in ["open", "inner"] {
+        platform.deploy(app, "fine").await;
+    }
+    let ips = async |path: &str| {
+        let list: Value = platform.get(path).await;
+        list["ips"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|ip| ip["ip"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ips("/v1/apps/open/ip_assignments").await, ["127.0.0.1", "::1"]);
+    assert!(matches!(&ips(inner).await[..], [private] if private.starts_with("fdaa:")));
+    platform.send(Method::DELETE, "/v1/apps/open/ip_assignments/127.0.0.1", Value::Null).await;
+    platform.deploy("open", "fine").await;
+    assert_eq!(ips("/v1/apps/open/ip_assignments").await, ["::1"], "what was taken back is not given again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn regions_and_placements_are_the_hosts() {
     let platform = Platform::start().await;
     let regions: Value = platform.get("/v1/platform/regions?size=shared-cpu-1x").await;

@@ -72,3 +72,20 @@ async fn a_deploy_that_wants_anothers_port_does_not_begin() {
     let machines: Vec<Value> = platform.get(TWO).await;
     assert!(machines.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apps_on_private_networks_alone_take_no_public_port() {
+    let platform = with_apps().await;
+    let postgres = || machine("tcp", json!({ "port": 5432 }));
+    for app in ["one", "two"] {
+        let private = json!({ "type": "private_v6" });
+        let _: Value = platform.post(&format!("/v1/apps/{app}/ip_assignments"), private).await;
+        let _: Value = platform.post(&format!("/v1/apps/{app}/machines"), postgres()).await;
+    }
+    platform.create_app("open").await;
+    let _: Value = platform.post("/v1/apps/open/machines", postgres()).await;
+    // Who comes to be there for everybody asks for the port, too.
+    let _: Value = platform.post("/v1/apps/two/ip_assignments", json!({ "type": "v6" })).await;
+    let (status, error) = platform.refused(Method::POST, TWO, postgres()).await;
+    assert_eq!((status, &error["status"]), (409, &json!("port_taken")));
+}

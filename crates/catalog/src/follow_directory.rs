@@ -1,6 +1,6 @@
-//! Following the directory: which apps are declared, and which host names.
+//! Following the directory: which apps are declared, which host names, ports and addresses they have.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use futures::{StreamExt, future::join_all};
 use roost_directory::{Directory, DirectoryError, Event, KeyValue, Range, Revision};
@@ -24,7 +24,7 @@ struct Topic {
     deleted: fn(&str) -> Option<Change>,
 }
 
-const TOPICS: [Topic; 5] = [
+const TOPICS: [Topic; 6] = [
     Topic {
         prefix: key::APPS,
         all: |kvs| Change::AllApps(kvs.iter().filter_map(app).collect()),
@@ -51,6 +51,12 @@ const TOPICS: [Topic; 5] = [
         all: |kvs| Change::AllPorts(kvs.iter().filter_map(port).collect()),
         put: |kv| port(kv).map(|(port, holder)| Change::Port(port, holder)),
         deleted: |rest| key::parse_port(rest).map(Change::PortFree),
+    },
+    Topic {
+        prefix: key::ADDRESSES,
+        all: |kvs| Change::AllAddresses(kvs.iter().filter_map(|kv| address(&kv.key)).collect()),
+        put: |kv| address(&kv.key).map(|(app, ip)| Change::Address(app, ip)),
+        deleted: |rest| split_address(rest).map(|(app, ip)| Change::AddressReleased(app, ip)),
     },
     Topic {
         prefix: key::ACME_CHALLENGES,
@@ -131,6 +137,16 @@ fn name_entry(kv: &KeyValue, app: Option<AppName>) -> Option<NameEntry> {
 fn port(kv: &KeyValue) -> Option<((Protocol, u16), PortHolder)> {
     let port = key::parse_port(kv.key.strip_prefix(key::PORTS)?)?;
     Some((port, decode::<PortRecord>(kv)?.app.map_or(PortHolder::Shared, PortHolder::App)))
+}
+
+/// The key says it all.
+fn address(key: &str) -> Option<(AppName, IpAddr)> {
+    split_address(key.strip_prefix(key::ADDRESSES)?)
+}
+
+fn split_address(rest: &str) -> Option<(AppName, IpAddr)> {
+    let (app, ip) = rest.split_once('/')?;
+    Some((app.parse().ok()?, ip.parse().ok()?))
 }
 
 /// The record under a key; one that cannot be read is skipped, the others matter more.

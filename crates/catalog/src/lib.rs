@@ -1,7 +1,7 @@
 //! The read model of the platform: what was declared and what runs, merged into one immutable
 //! snapshot that api, edge and dns read.
 //!
-//! Responsible for: following the directory (apps, names and their certificates) and every host's watch stream (machines), merging
+//! Responsible for: following the directory (apps, their addresses, names and certificates) and every host's watch stream (machines), merging
 //! both into a [`Snapshot`] that is swapped whole, marking hosts that fell silent, and saving what it
 //! knows for a warm start. Readers take no lock.
 //!
@@ -14,6 +14,7 @@
 //!  host B ──stream────► follow_host ──────┘                                  └─────► saved to disk
 //! ```
 
+mod addresses;
 mod catalog;
 mod derive;
 mod follow_directory;

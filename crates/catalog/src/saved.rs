@@ -3,12 +3,13 @@
 use std::{
     fs::File,
     io::{self, BufReader, BufWriter, Write},
+    net::IpAddr,
     path::Path,
 };
 
 use jiff::Timestamp;
 use roost_host_api::HostInfo;
-use roost_model::service::Protocol;
+use roost_model::{AppName, service::Protocol};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use tracing::warn;
@@ -30,6 +31,8 @@ struct Saved<Machine> {
     names: Vec<NameEntry>,
     #[serde(default)]
     ports: Vec<((Protocol, u16), PortHolder)>,
+    #[serde(default)]
+    addresses: Vec<(AppName, IpAddr)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,6 +51,7 @@ pub(crate) fn save(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
         hosts: hosts.map(|h| SavedHost { info: h.info.clone(), last_heard: h.last_heard }).collect(),
         machines: snapshot.machines().collect(),
         ports: snapshot.ports().iter().map(|(port, holder)| (*port, holder.clone())).collect(),
+        addresses: snapshot.addresses.all().map(|(app, ip)| (app.clone(), ip)).collect(),
         names: snapshot.names().map(|name| NameEntry::clone(name)).collect(),
     };
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -89,6 +93,7 @@ fn fill(state: &mut State, saved: Saved<MachineEntry>) {
         state.apply(Change::Name(name), now);
     }
     state.apply(Change::AllPorts(saved.ports.into_iter().collect()), now);
+    state.apply(Change::AllAddresses(saved.addresses), now);
     if saved.directory_read {
         state.apply(Change::AllApps(saved.apps), now);
     }

@@ -1,6 +1,10 @@
 //! What readers see: immutable, shared, consistent in itself.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use roost_host_api::HostInfo;
@@ -8,7 +12,12 @@ use roost_model::{AppName, HostId, MachineId, NetworkId, service::Protocol};
 use roost_routing::{Traffic, replay::Home};
 use serde::{Deserialize, Serialize};
 
-use crate::{Challenge, MachineEntry, NameEntry, names::Names, shards::Shards};
+use crate::{
+    Challenge, MachineEntry, NameEntry,
+    addresses::{self, Addresses},
+    names::Names,
+    shards::Shards,
+};
 
 /// Everything known at one moment.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +26,7 @@ pub struct Snapshot {
     pub(crate) hosts: Arc<BTreeMap<HostId, HostEntry>>,
     pub(crate) names: Names,
     pub(crate) ports: Arc<Ports>,
+    pub(crate) addresses: Addresses,
     /// The apps of the directory have been read at least once, now or before the last restart.
     pub(crate) directory_read: bool,
 }
@@ -98,6 +108,22 @@ impl Snapshot {
     /// The public ports beside those of HTTP, and who has each.
     pub fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    /// The addresses that an app was given, public and private ones, in their order.
+    pub fn addresses(&self, app: &AppName) -> impl Iterator<Item = IpAddr> {
+        self.addresses.of(app)
+    }
+
+    /// Whose an address on a private network is.
+    pub fn app_at(&self, private: Ipv6Addr) -> Option<&AppName> {
+        self.addresses.app_at(private)
+    }
+
+    /// Whether the app is there for private networks alone: it was given addresses, and none that is public.
+    pub fn is_private(&self, app: &AppName) -> bool {
+        let mut given = self.addresses(app).peekable();
+        given.peek().is_some() && given.all(|ip| addresses::private(&ip).is_some())
     }
 
     /// Differs when the names or their certificates do.

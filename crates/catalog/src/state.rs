@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -46,6 +47,9 @@ pub enum Change {
     AllPorts(Ports),
     Port((Protocol, u16), PortHolder),
     PortFree((Protocol, u16)),
+    AllAddresses(Vec<(AppName, IpAddr)>),
+    Address(AppName, IpAddr),
+    AddressReleased(AppName, IpAddr),
     AllChallenges(BTreeMap<String, Arc<Challenge>>),
     Challenge(String, Challenge),
     ChallengeDeleted(String),
@@ -93,6 +97,9 @@ impl State {
             Change::PortFree(port) => {
                 Arc::make_mut(&mut self.snapshot.ports).remove(&port);
             }
+            Change::AllAddresses(all) => self.snapshot.addresses.replace(all),
+            Change::Address(app, ip) => self.snapshot.addresses.put(app, ip),
+            Change::AddressReleased(app, ip) => self.snapshot.addresses.remove(&app, ip),
             Change::AllChallenges(all) => self.snapshot.names.replace_challenges(all),
             Change::Challenge(hostname, challenge) => self.snapshot.names.put_challenge(hostname, challenge),
             Change::ChallengeDeleted(hostname) => self.snapshot.names.remove_challenge(&hostname),

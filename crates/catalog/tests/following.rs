@@ -1,14 +1,14 @@
 //! The catalog against real sources: a directory in a file, a host behind a socket.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use jiff::Timestamp;
-use roost_catalog::{Catalog, CatalogConfig, Snapshot};
+use roost_catalog::{Catalog, CatalogConfig, Change, Snapshot};
 use roost_directory::{Directory, Op, SqliteDirectory, Txn};
 use roost_fake_host::{FakeHost, FakeMachine};
-use roost_model::{AppName, MachineState, NetworkId};
-use roost_records::{AppRecord, Record, key};
+use roost_model::{AppName, MachineState, NetworkId, addr::AppAddress};
+use roost_records::{AddressKind, AddressRecord, AppRecord, Record, key};
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -144,6 +144,40 @@ async fn a_warm_start_knows_what_was_known() {
     assert_eq!(entry.network(), Some(NetworkId(7)));
     assert_eq!(entry.target(&id).unwrap().state, MachineState::Started);
     assert!(warm.hosts().values().all(|host| !host.reachable), "nobody was asked yet");
+}
+
+#[tokio::test]
+async fn addresses_come_and_go_and_are_known_after_a_warm_start() {
+    let node = Node::start().await;
+    let (web, private) = (app("web"), AppAddress { network: NetworkId(7), app: 3 }.ip());
+    let public: IpAddr = [192, 0, 2, 1].into();
+    let record = |ip, kind| AddressRecord {
+        ip,
+        kind,
+        region: String::new(),
+        service_name: String::new(),
+        network: None,
+        created_at: Timestamp::now(),
+    };
+    let given = [record(private.into(), AddressKind::PrivateV6), record(public, AddressKind::SharedV4)];
+    for record in &given {
+        let op = Op::Put { key: key::address(&web, record.ip), value: record.encode().into(), lease: None };
+        node.directory.txn(Txn { success: vec![op], ..Txn::default() }).await.unwrap();
+    }
+    node.shows("both addresses", |s| s.addresses(&web).count() == 2).await;
+    let snapshot = node.catalog.snapshot();
+    assert_eq!((snapshot.app_at(private), snapshot.is_private(&web)), (Some(&web), false));
+    assert!(snapshot.app(&web).is_none(), "an address makes no app");
+
+    let op = Op::Delete { key: key::address(&web, public) };
+    node.directory.txn(Txn { success: vec![op], ..Txn::default() }).await.unwrap();
+    node.shows("the private one alone", |s| s.is_private(&web)).await;
+    node.shutdown.cancel();
+    node.running.await.unwrap();
+    let warm = Catalog::open(config(&node.folder));
+    assert_eq!(warm.snapshot().app_at(private), Some(&web));
+    warm.apply([Change::AddressReleased(web.clone(), private.into())]);
+    assert_eq!((warm.snapshot().app_at(private), warm.snapshot().is_private(&web)), (None, false));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! Responsible for: connections, the token, time limits, and turning an error's body into a
 //! [`ClientError`]. Not responsible for: finding the server or its token, and retrying.
 
+mod addresses;
 mod apps;
 mod certificates;
 mod error;

@@ -1,9 +1,13 @@
 //! Answers out of the catalog, for one network. Pure: a snapshot goes in, records come out.
 
-use std::{collections::BTreeSet, net::Ipv6Addr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
 
 use roost_catalog::{AppEntry, MachineEntry, Snapshot};
-use roost_model::{MachineAddress, MachineState};
+use roost_model::{AppName, MachineAddress, MachineState, addr::AppAddress};
 use roost_wire::dns::name::{Question, Which};
 
 /// What a name stands for.
@@ -28,11 +32,24 @@ pub(crate) fn look_up(question: &Question, asker: MachineAddress, snapshot: &Sna
                 .collect();
             Some(Found::Text(join(&texts, ";")))
         }
+        Question::Flycast(app) => {
+            let given = flycast(app, asker, snapshot);
+            (!given.is_empty()).then_some(Found::Addresses(given))
+        }
         Question::App(name, which) => {
             let app = snapshot.app(name).filter(|app| app.network() == Some(asker.network))?;
             Some(of_app(app, which, asker))
         }
     }
+}
+
+/// The app may be of another network, even of another org: what counts is who its addresses are for.
+fn flycast(app: &AppName, asker: MachineAddress, snapshot: &Snapshot) -> Vec<Ipv6Addr> {
+    let private = |ip| match ip {
+        IpAddr::V6(ip) => AppAddress::of(ip).filter(|address| address.network == asker.network).map(|_| ip),
+        IpAddr::V4(_) => None,
+    };
+    snapshot.addresses(app).filter_map(private).collect()
 }
 
 fn of_app(app: &AppEntry, which: &Which, asker: MachineAddress) -> Found {

@@ -2,12 +2,14 @@
 
 mod support;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use hickory_proto::{
     op::{Message, ResponseCode},
     rr::{RData, Record, RecordType, rdata::A},
 };
+use roost_catalog::Change;
+use roost_model::{AppName, MachineAddress, NetworkId, addr::AppAddress};
 use support::{Dns, addresses, ask, ask_tcp, in_namespace, machine, query, text};
 use tokio::net::UdpSocket;
 
@@ -46,6 +48,32 @@ fn machines_of_the_same_network_are_found_by_every_form_of_name() {
         assert_eq!(tell("regions.web.internal.").await, "dev");
         assert_eq!(tell("_apps.internal.").await, "asleep,db,web");
         assert_eq!(tell("_instances.internal.").await.matches("instance=").count(), 3);
+    });
+}
+
+#[test]
+fn flycast_names_are_those_of_the_askers_network_whosever_the_app_is() {
+    in_namespace(|| async {
+        let machines = [machine("web").started(), machine("db").started().network(2)];
+        let dns = Dns::with(machines, vec![]).await;
+        let db: AppName = "db".parse().unwrap();
+        let at = |network| AppAddress { network: NetworkId(network), app: 9 }.ip();
+        let given = [IpAddr::from([192, 0, 2, 1]), at(1).into(), at(2).into(), at(3).into()];
+        dns.catalog.apply(given.map(|ip| Change::Address(db.clone(), ip)));
+        for app in ["web", "db"] {
+            let machine = dns.address(&dns.machines_of(app)[0]);
+            let network = MachineAddress::of(machine).unwrap().network.0;
+            let answer = ask(machine, &query("DB.flycast.", RecordType::AAAA)).await;
+            assert_eq!(addresses(&answer), [at(network)], "asked in network {network}");
+            let none = ask(machine, &query("web.flycast.", RecordType::AAAA)).await;
+            assert_eq!(none.metadata.response_code, ResponseCode::NXDomain, "it has no address");
+        }
+        let me = dns.address(&dns.machines_of("web")[0]);
+        let four = ask(me, &query("db.flycast.", RecordType::A)).await;
+        assert_eq!((four.metadata.response_code, four.answers.len()), (ResponseCode::NoError, 0));
+        dns.catalog.apply([Change::AddressReleased(db.clone(), at(1).into())]);
+        let gone = ask(me, &query("db.flycast.", RecordType::AAAA)).await;
+        assert_eq!(gone.metadata.response_code, ResponseCode::NXDomain);
     });
 }
 

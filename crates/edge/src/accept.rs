@@ -1,7 +1,7 @@
 //! Step 1: a client's connection, on one of the edge's threads.
 //!
 //! ```text
-//!  accept ─► PROXY header, from trusted proxies ─► a place for the client's address
+//!  accept ─► PROXY header, from trusted proxies; or the address that a machine reached ─► a place for the client's address
 //!         ─► handlers: TLS, HTTP, or bytes
 //! ```
 
@@ -15,7 +15,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use crate::{Listener, ListenerKind, client::Client, context::Edge, handlers, proxy_protocol, socket};
+use crate::{
+    Listener, ListenerKind, client::Client, context::Edge, handlers, inside, proxy_protocol, socket,
+};
 
 /// Pause after an accept that failed, most often because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -82,9 +84,15 @@ async fn connection(edge: Arc<Edge>, arrived: Arrived, shutdown: CancellationTok
     let Arrived { mut stream, peer, public_port, kind } = arrived;
     socket::prepare(&stream)?;
     let mut client = Client::new(peer, stream.local_addr()?, public_port);
-    if edge.config.is_trusted_proxy(client.peer.ip()) {
-        proxy_protocol::read(&mut stream, &mut client).await?;
-    }
+    let kind = match kind {
+        ListenerKind::Inside => ListenerKind::Of(inside::reach(&edge, &stream, &mut client)?),
+        kind => {
+            if edge.config.is_trusted_proxy(client.peer.ip()) {
+                proxy_protocol::read(&mut stream, &mut client).await?;
+            }
+            kind
+        }
+    };
     let _place = edge.arrivals.enter(client.peer.ip()).map_err(io::Error::other)?;
     handlers::serve(edge, stream, client, kind, shutdown).await
 }

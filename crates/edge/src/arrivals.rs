@@ -1,7 +1,7 @@
 //! How much one client's address may ask for before anything is known of it: connections at once, and TLS
 //! handshakes, which cost the edge more than the client.
 //!
-//! An IPv6 client is known by its /64, the least that a network is given.
+//! An IPv6 client is known by its /64, the least that a network is given; a machine by its /112.
 
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
@@ -13,6 +13,7 @@ use std::{
     },
 };
 
+use roost_model::MachineAddress;
 use tokio::time::Instant;
 
 /// Locks that clients spread over; each is held for a look-up.
@@ -151,6 +152,7 @@ impl Drop for Place {
 fn client_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
+        IpAddr::V6(v6) if let Some(machine) = MachineAddress::of(v6) => machine.prefix().into(),
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();
             Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
@@ -174,6 +176,10 @@ mod tests {
         let _second = arrivals.enter(v6(2)).unwrap();
         assert_eq!(arrivals.enter(v6(3)).err(), Some(TooMuch::Connections), "one network is one client");
         arrivals.enter(IpAddr::from([192, 0, 2, 1])).unwrap();
+        let machine = |number, last| IpAddr::from([0xfdaa, 0, 1, 0, 1, 0, number, last]);
+        let _of_one = [2, 3].map(|last| arrivals.enter(machine(7, last)).unwrap());
+        assert_eq!(arrivals.enter(machine(7, 2)).err(), Some(TooMuch::Connections));
+        arrivals.enter(machine(8, 2)).expect("another machine is another client");
         drop(first);
         arrivals.enter(v6(3)).unwrap();
     }

@@ -1,8 +1,11 @@
 //! Who is at the other end of a connection, and how it was reached.
 
-use std::{net::SocketAddr, sync::OnceLock};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::OnceLock,
+};
 
-use roost_model::AppName;
+use roost_model::{AppName, addr::AppAddress};
 
 use crate::headers::Told;
 
@@ -55,6 +58,11 @@ impl Client {
             app: None,
             told: OnceLock::new(),
         }
+    }
+
+    /// Whether it came from a machine, over a private network.
+    pub fn is_inside(&self) -> bool {
+        matches!(self.local.ip(), IpAddr::V6(ip) if AppAddress::of(ip).is_some())
     }
 
     /// What apps are told of the connection; made once, when all of it is known.

@@ -11,14 +11,18 @@ use std::{
 use ipnet::IpNet;
 use roost_catalog::Catalog;
 use roost_host_api::HostClient;
-use roost_model::{AppName, HostId, Region};
+use roost_model::{AppName, HostId, Region, addr};
 use roost_seal::MasterKey;
-use tokio::net::TcpListener;
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::{Handover, Loops, QuicListener, Sockets, arrivals::ClientLimits, limits};
 
 /// `EAFNOSUPPORT` of Linux.
 const NO_SUCH_FAMILY: i32 = 97;
+
+/// Connections that wait to be accepted; as many as other listeners have.
+const BACKLOG: u32 = 1024;
 
 /// What the edge works with.
 pub struct EdgeParts {
@@ -123,12 +127,24 @@ pub struct Listener {
 impl Listener {
     /// A socket for one; `[::]` takes IPv4 as well, and is all of IPv4 on a box without IPv6.
     pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+        if address.ip() == addr::DNS {
+            return Self::bind_inside(address);
+        }
         match TcpListener::bind(address).await {
             Err(error) if error.raw_os_error() == Some(NO_SUCH_FAMILY) && address.ip().is_unspecified() => {
                 TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
             }
             bound => bound,
         }
+    }
+
+    /// The address is there as soon as the box's host has started, which may be later.
+    fn bind_inside(address: SocketAddr) -> io::Result<TcpListener> {
+        let socket = TcpSocket::new_v6()?;
+        socket.set_reuseaddr(true)?;
+        SockRef::from(&socket).set_freebind_v6(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
     }
 }
 
@@ -141,4 +157,7 @@ pub enum ListenerKind {
     Shared,
     /// One app's alone, and what its service says.
     Of(AppName),
+    /// Where the host's rules lead what machines send to apps' addresses on their networks: app and port are those that
+    /// the client meant.
+    Inside,
 }

@@ -6,17 +6,20 @@ use roost_routing::{PublicPort, find_port};
 use crate::context::Edge;
 
 /// The app that the value of a `Host` header means, if any. Names below the base domain come first:
-/// nobody can claim another app's.
+/// nobody can claim another app's. An app that is there for private networks alone is meant by no name.
 pub(crate) fn app_of_host(edge: &Edge, host: &str) -> Option<AppName> {
-    if let Some(app) = roost_routing::app_of_host(host, &edge.config.base_domain) {
-        return Some(app);
-    }
-    named(edge, &roost_routing::bare_host(host))
+    let app = roost_routing::app_of_host(host, &edge.config.base_domain);
+    public(edge, app.or_else(|| named(edge, &roost_routing::bare_host(host)))?)
 }
 
 /// As [`app_of_host`], for a name in lower case and without a port.
 pub(crate) fn app_of_name(edge: &Edge, name: &str) -> Option<AppName> {
-    roost_routing::app_of_host(name, &edge.config.base_domain).or_else(|| named(edge, name))
+    let app = roost_routing::app_of_host(name, &edge.config.base_domain);
+    public(edge, app.or_else(|| named(edge, name))?)
+}
+
+fn public(edge: &Edge, app: AppName) -> Option<AppName> {
+    (!edge.catalog.load().is_private(&app)).then_some(app)
 }
 
 fn named(edge: &Edge, name: &str) -> Option<AppName> {

@@ -41,6 +41,8 @@ pub(crate) async fn serve(
                 _ => plain_http(edge, stream, client, shutdown).await,
             }
         }
+        // Of which app, the address has said.
+        ListenerKind::Inside => Ok(()),
         ListenerKind::Of(app) => {
             client.app = Some(app.clone());
             Box::pin(own_port(edge, stream, client, app, shutdown)).await

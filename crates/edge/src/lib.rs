@@ -43,6 +43,7 @@ mod handlers;
 mod handshake;
 mod headers;
 mod http3;
+mod inside;
 mod lingering;
 mod machine_io;
 mod openings;

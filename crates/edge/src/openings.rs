@@ -92,6 +92,7 @@ pub(crate) async fn follow(edge: Arc<Edge>, room: Arc<Semaphore>, shutdown: Canc
 fn wanted(snapshot: &Snapshot) -> BTreeMap<Port, PortHolder> {
     let used = snapshot.ports().iter().filter(|((protocol, port), holder)| match holder {
         PortHolder::Shared => true,
+        PortHolder::App(app) if snapshot.is_private(app) => false,
         PortHolder::App(app) => snapshot.app(app).is_some_and(|app| {
             app.routes.targets.iter().any(|target| find_port(&target.routes, *protocol, *port).is_some())
         }),

@@ -54,7 +54,7 @@ pub(crate) async fn handle(
     if options.is_none_or(|options| options.pristine != Some(true)) {
         headers::add_own(response.headers_mut(), &id, version);
     }
-    if let (Some(alternative), Some(_)) = (&edge.alternative, &client.tls) {
+    if let (Some(alternative), Some(_), false) = (&edge.alternative, &client.tls, client.is_inside()) {
         response.headers_mut().entry(header::ALT_SVC).or_insert_with(|| alternative.clone());
     }
     if let Some(options) = options {
@@ -128,7 +128,9 @@ fn app(edge: &Edge, client: &Client, host: &str) -> Result<AppName, Failure> {
     let app = client.app.clone().or_else(|| destination::app_of_host(edge, host));
     app.ok_or_else(|| {
         let base_domain = &edge.config.base_domain;
-        let detail = format!("\"{host}\" is no name of an app's own, nor of the form <app>.{base_domain}.");
+        let detail = format!(
+            "\"{host}\" is no name of an app's own, nor of the form <app>.{base_domain}; or its app is there for private networks alone."
+        );
         Failure::new(Code::UnknownApp, detail)
     })
 }

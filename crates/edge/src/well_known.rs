@@ -34,7 +34,11 @@ pub(crate) fn to_https(
     head: &Parts,
 ) -> Option<Response<Full<Bytes>>> {
     let https_port = edge.https_port?;
-    if client.tls.is_some() || !destination::port_of(edge, app, client.public_port)?.force_https {
+    // Between machines there is nobody to hide from, and no certificate for the name that they use.
+    if client.tls.is_some()
+        || client.is_inside()
+        || !destination::port_of(edge, app, client.public_port)?.force_https
+    {
         return None;
     }
     let host = roost_routing::bare_host(head.headers.get(header::HOST)?.to_str().ok()?);

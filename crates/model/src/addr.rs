@@ -13,6 +13,12 @@ pub const PREFIX: u16 = 0xfdaa;
 /// Where `.internal` DNS answers in every guest.
 pub const DNS: Ipv6Addr = Ipv6Addr::new(PREFIX, 0, 0, 0, 0, 0, 0, 3);
 
+/// Where the edge takes connections to apps' addresses, at [`DNS`]: the host's rules lead them there.
+pub const APPS_PORT: u16 = 4282;
+
+/// Length of the prefix that the addresses of apps have in common in one network.
+pub const APPS_PREFIX_LENGTH: u8 = 80;
+
 /// Last 16 bits of the address that a machine answers on.
 const MACHINE_SUFFIX: u16 = 2;
 
@@ -80,7 +86,8 @@ impl MachineAddress {
     }
 }
 
-/// The address of an app, rather than of one of its machines, on a private network.
+/// The address of an app, rather than of one of its machines, on a private network. All of them are in the /80 that
+/// begins as the network does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AppAddress {
     /// Who reaches it; not always the app's own network.

@@ -6,6 +6,7 @@ use futures::TryStreamExt;
 use rtnetlink::{
     Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
     packet_route::{
+        address::AddressHeaderFlags,
         link::LinkAttribute,
         route::{RouteScope, RouteType},
     },
@@ -88,7 +89,11 @@ impl Links {
     }
 
     pub async fn add_address(&self, index: u32, address: IpAddr, prefix: u8) -> Result<(), NetError> {
-        let request = self.0.address().add(index, address, prefix).replace();
+        let mut request = self.0.address().add(index, address, prefix).replace();
+        if address.is_ipv6() {
+            // Nobody else has it, so it is of use from now on, and not in a moment.
+            request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
+        }
         request.execute().await.context(format!("adding address {address}/{prefix}"))
     }
 

@@ -3,9 +3,13 @@
 //! A packet from a machine passes three gates:
 //!
 //! 1. `spoofing` (prerouting): its source address is the machine's own; so later gates can trust it.
-//! 2. `input`, if it is for the host: DNS on `fdaa::3` and neighbour discovery only.
+//! 2. `input`, if it is for the host: DNS on `fdaa::3` and neighbour discovery only, and what `apps` led there.
 //! 3. `forward`, if it is for elsewhere: to a machine of the same private network by its private address, or
 //!    out by IPv4 (masqueraded), but not to what is the host's, another machine's, or denied.
+//!
+//! Before the second gate `apps` (prerouting) leads TCP that is for an app's address on the machine's own network to the
+//! one port of the edge that is for this; the kernel remembers where it was going. So an app's address is on no interface: what
+//! else listens on the host can not be reached through it, and who is no machine finds nobody there.
 //!
 //! Answers to what the host or a machine began pass gates 2 and 3.
 //!
@@ -43,6 +47,7 @@ pub(crate) fn script(
     };
     out.map("sources", verdicts(|_, link| format!("goto source_{link}")));
     out.map("networks", verdicts(|m, _| format!("goto network_{}", m.network())));
+    out.map("apps_of", verdicts(|m, _| format!("goto apps_{}", m.network())));
     out.set("denied", "ipv4_addr", denied_v4(config));
     for machine in machines {
         out.source_chain(machine, &interface(machine));
@@ -52,8 +57,10 @@ pub(crate) fn script(
         "filter hook prerouting priority raw",
         &["iifname vmap @sources".into(), format!("iifname {links} drop")],
     );
+    out.chain("apps", "nat hook prerouting priority dstnat", &["iifname vmap @apps_of".into()]);
     out.chain("input", "filter hook input priority filter", &input(&links));
     for network in machines.iter().map(MachineNet::network).collect::<BTreeSet<_>>() {
+        out.apps_chain(network);
         out.network_chain(network, &links);
     }
     out.plain_chain("egress", &egress(&links));
@@ -83,6 +90,7 @@ fn input(links: &str) -> Vec<String> {
         "ct state established,related accept".into(),
         format!("ip6 daddr {dns} udp dport 53 accept"),
         format!("ip6 daddr {dns} tcp dport 53 accept"),
+        format!("ip6 daddr {dns} tcp dport {} ct status dnat accept", addr::APPS_PORT),
         "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept".into(),
         "drop".into(),
     ]
@@ -166,6 +174,16 @@ impl Script {
                     .into(),
                 "drop".into(),
             ],
+        );
+    }
+
+    /// Where machines of one network find the apps that have an address on it.
+    fn apps_chain(&mut self, network: NetworkId) {
+        let apps = Ipv6Net::new_assert(network.prefix(), addr::APPS_PREFIX_LENGTH);
+        let (dns, port) = (addr::DNS, addr::APPS_PORT);
+        self.plain_chain(
+            &format!("apps_{network}"),
+            &[format!("ip6 daddr {apps} meta l4proto tcp dnat ip6 to [{dns}]:{port}")],
         );
     }
 

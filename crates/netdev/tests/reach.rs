@@ -5,6 +5,10 @@ mod support;
 
 use std::{io::ErrorKind, net::Ipv6Addr};
 
+use roost_model::{
+    NetworkId,
+    addr::{self, AppAddress},
+};
 use support::{DENIED, HOST, METADATA, WORLD, dial, in_lab, serve};
 
 const WEB: u16 = 8080;
@@ -68,6 +72,26 @@ fn the_world_reaches_no_machine() {
         let (private, ipv4) = (machine.ipv6(WEB), machine.ipv4(WEB));
         assert!(lab.world.enter(move || dial(ipv4)).is_err());
         assert!(lab.world.enter(move || dial(private)).is_err());
+    });
+}
+
+#[test]
+fn apps_addresses_lead_to_the_edge_from_their_own_network_only() {
+    in_lab(async |lab| {
+        let (a, b) = (lab.machine(7).await, lab.machine(8).await);
+        serve(addr::APPS_PORT);
+        serve(WEB);
+        let app = AppAddress { network: NetworkId(7), app: 70_000 }.ip();
+        for port in [80, WEB, 5432] {
+            let reached = a.namespace.enter(move || dial((app, port))).unwrap();
+            assert_eq!(reached, a.net.address.ip(), "port {port}: the edge sees who it is");
+            assert!(b.namespace.enter(move || dial((app, port))).is_err(), "another network");
+            assert!(dial((app, port)).is_err(), "the box itself is no machine");
+        }
+        let direct = (addr::DNS, addr::APPS_PORT);
+        assert!(a.namespace.enter(move || dial(direct)).is_err(), "only at an app's address");
+        lab.world.ip(&format!("route add {app} via 2001:db8::1"));
+        assert!(lab.world.enter(move || dial((app, 80))).is_err(), "nobody outside");
     });
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apps, audit, auth, certs, completions, deploy, doctor, env, launch, logs, machine, orgs, releases,
+    apps, audit, auth, certs, completions, deploy, doctor, env, ips, launch, logs, machine, orgs, releases,
     rollback, scale, secrets, server, status, tokens, volumes,
 };
 
@@ -98,6 +98,9 @@ pub enum Command {
     /// Manage an app's own names and their certificates
     #[command(visible_alias = "certificates")]
     Certs(certs::Args),
+    /// Manage an app's addresses
+    #[command(visible_alias = "ip")]
+    Ips(ips::Args),
     /// Change how many machines an app has
     Scale(scale::Args),
     /// Log in and out

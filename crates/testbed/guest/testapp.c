@@ -13,13 +13,15 @@
 // GET /hold        begins a call of the API and leaves it open; says in the log when it is closed
 // POST /echo       the request's body
 //
-// With arguments it serves nothing: `say TEXT` prints the text, `exit CODE` exits.
+// With arguments it serves nothing: `say TEXT` prints the text, `exit CODE` exits, `fetch HOST PORT PATH` prints what
+// a server answers to a GET, or why there is none.
 //
 // PORT (8080), LISTEN (0.0.0.0), VERSION, START_DELAY_MS, CRASH (exit code after one line on stderr).
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -276,7 +278,26 @@ static void stop(int signal) {
   _exit(0);
 }
 
+static int fetch(const char *host, const char *port, const char *path) {
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+  int failed = getaddrinfo(host, port, &hints, &found);
+  if (failed) return printf("no address: %s\n", gai_strerror(failed)), 1;
+  int fd = socket(found->ai_family, SOCK_STREAM, 0);
+  struct timeval limit = {.tv_sec = 60};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  // So is the time to connect limited.
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  if (connect(fd, found->ai_addr, found->ai_addrlen)) return printf("not connected: %s\n", strerror(errno)), 1;
+  char text[4096];
+  int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, host);
+  if (send_all(fd, text, (size_t)n)) return printf("not sent: %s\n", strerror(errno)), 1;
+  ssize_t got;
+  while ((got = recv(fd, text, sizeof text, 0)) > 0) fwrite(text, 1, (size_t)got, stdout);
+  return got < 0 ? (printf("not answered: %s\n", strerror(errno)), 1) : 0;
+}
+
 static int command(char **argv) {
+  if (!strcmp(argv[1], "fetch") && argv[2] && argv[3] && argv[4]) return fetch(argv[2], argv[3], argv[4]);
   if (!strcmp(argv[1], "say") && argv[2]) return puts(argv[2]) < 0;
   if (!strcmp(argv[1], "exit") && argv[2]) return atoi(argv[2]);
   fprintf(stderr, "unknown command\n");

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use roost_api_types::{AddressType, AssignAddress};
 use roost_directory::{Compare, Txn};
 use roost_model::{NetworkId, addr::AppAddress};
-use roost_records::{AddressKind, AddressRecord, AppRecord, key};
+use roost_records::{AddressKind, AddressRecord, AppRecord, DEFAULT_NETWORK, key};
 
 use crate::{
     api::Api,
@@ -52,6 +52,28 @@ pub async fn give(api: &Api, app: &AppRecord, asked: &AssignAddress) -> Result<A
     Err(ApiError::contended())
 }
 
+/// Gives an app that is released for the first time the public addresses that there are, unless somebody has given it
+/// some before: what it is to be reached at has been said then.
+pub async fn give_first(api: &Api, app: &AppRecord) -> Result<()> {
+    if app.current_release.is_some() || !super::addresses_of(api, app).await?.is_empty() {
+        return Ok(());
+    }
+    for r#type in [AddressType::SharedV4, AddressType::V6] {
+        let family = if r#type == AddressType::V6 { IpAddr::is_ipv6 } else { IpAddr::is_ipv4 };
+        if api.config.public_addresses.iter().any(family) {
+            let asked = AssignAddress {
+                r#type,
+                region: String::new(),
+                org_slug: String::new(),
+                network: String::new(),
+                service_name: String::new(),
+            };
+            give(api, app, &asked).await?;
+        }
+    }
+    Ok(())
+}
+
 fn public(api: &Api, family: fn(&IpAddr) -> bool, name: &str) -> Result<IpAddr> {
     api.config.public_addresses.iter().copied().find(family).ok_or_else(|| {
         ApiError::unsupported(format!(
@@ -68,8 +90,13 @@ fn no_v4_of_its_own() -> ApiError {
 
 /// Org and name of the network that is to reach a private address.
 fn network_of(app: &AppRecord, asked: &AssignAddress) -> (String, String) {
-    let or = |asked: &str, own: &str| if asked.is_empty() { own.to_owned() } else { asked.to_owned() };
-    (or(&asked.org_slug, &app.org), or(&asked.network, &app.network_name))
+    let org = if asked.org_slug.is_empty() { &app.org } else { &asked.org_slug };
+    let network = match &*asked.network {
+        "" if *org == app.org => &app.network_name,
+        "" => DEFAULT_NETWORK,
+        network => network,
+    };
+    (org.clone(), network.to_owned())
 }
 
 fn private(app: &AppRecord, network: NetworkId) -> Result<IpAddr> {

@@ -1,7 +1,7 @@
 //! Addresses that apps are given.
 //!
 //! Responsible for: which ones there are to give, and the records of those given. Not responsible for: what
-//! answers on them. The public ones are the edge's own, shared by all apps, whose host names tell them apart.
+//! answers on them, which is the edge. The public ones are its own, shared by all apps, whose host names tell them apart.
 
 mod give;
 
@@ -14,9 +14,10 @@ use axum::{
 };
 use roost_api_types::{Address, AddressList, AssignAddress, ErrorCode};
 use roost_directory::{Compare, Op, Txn};
+use roost_model::AppName;
 use roost_records::{AddressRecord, AppRecord, key};
 
-pub use self::give::give;
+pub use self::give::{give, give_first};
 use crate::{
     api::Api,
     auth::{Caller, OrgRight},
@@ -68,8 +69,18 @@ pub async fn release(
 
 /// What an app has, in the order of the addresses.
 pub async fn addresses_of(api: &Api, app: &AppRecord) -> Result<Vec<AddressRecord>> {
-    let records = api.store.list::<AddressRecord>(&key::addresses(&app.name)).await?;
+    given_to(api, &app.name).await
+}
+
+async fn given_to(api: &Api, app: &AppName) -> Result<Vec<AddressRecord>> {
+    let records = api.store.list::<AddressRecord>(&key::addresses(app)).await?;
     Ok(records.into_iter().map(|stored| stored.record).collect())
+}
+
+/// Whether the app is there for private networks alone: it was given addresses, and none that is public.
+pub async fn are_private(api: &Api, app: &AppName) -> Result<bool> {
+    let given = given_to(api, app).await?;
+    Ok(!given.is_empty() && given.iter().all(|address| !address.kind.is_shared()))
 }
 
 /// Forgets that the app has an address.

@@ -21,6 +21,7 @@ use super::{
     volumes::check_volumes,
 };
 use crate::{
+    addresses,
     api::Api,
     error::{ApiError, Result},
     ports,
@@ -67,6 +68,9 @@ pub async fn begin(api: &Arc<Api>, app: &AppName, intent: Intent, plan_only: boo
         let prepared = prepare(api, app, &intent).await?;
         if plan_only {
             return Ok(prepared.begun);
+        }
+        if matches!(intent, Intent::Release { .. }) {
+            addresses::give_first(api, &prepared.app.record).await?;
         }
         ports::claim(api, app, &services(&prepared.begun.release)?).await?;
         if api.store.txn(prepared.transaction()).await?.succeeded {

@@ -37,7 +37,7 @@ pub fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 's
     let thread = std::thread::spawn(|| {
         unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace: run the tests as root");
         ip(&["link", "set", "lo", "up"]);
-        ip(&["-6", "addr", "add", &format!("{}/128", addr::DNS), "dev", "lo"]);
+        ip(&["-6", "addr", "add", &format!("{}/128", addr::DNS), "dev", "lo", "nodad"]);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(test());
     });
@@ -74,7 +74,7 @@ impl Dns {
         catalog.wait_for(|s| (s.machines().count() == ids.len()).then_some(())).await;
         for id in &ids {
             let address = host.machine(id).unwrap().private_ip;
-            ip(&["-6", "addr", "add", &format!("{address}/128"), "dev", "lo"]);
+            ip(&["-6", "addr", "add", &format!("{address}/128"), "dev", "lo", "nodad"]);
         }
         let config = DnsConfig { upstreams, resolv_conf: "/nonexistent".into(), ..DnsConfig::default() };
         let serving = serve(config, catalog.clone(), shutdown.clone());

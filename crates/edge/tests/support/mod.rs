@@ -68,6 +68,15 @@ impl Node {
         machines: impl IntoIterator<Item = FakeMachine>,
         configure: impl FnOnce(&mut EdgeConfig),
     ) -> Self {
+        Self::listening(machines, configure, None).await
+    }
+
+    /// With a listener more.
+    pub async fn listening(
+        machines: impl IntoIterator<Item = FakeMachine>,
+        configure: impl FnOnce(&mut EdgeConfig),
+        more: Option<Listener>,
+    ) -> Self {
         let host = FakeHost::start().await;
         let ids: Vec<MachineId> = machines.into_iter().map(|machine| host.add(machine)).collect();
         let catalog = Catalog::open(CatalogConfig::default());
@@ -97,7 +106,7 @@ impl Node {
             quic,
             sockets: Sockets::default(),
         };
-        let serving = serve(config, parts, vec![plain, tls], shutdown.clone());
+        let serving = serve(config, parts, [plain, tls].into_iter().chain(more).collect(), shutdown.clone());
         let edge = tokio::spawn(async move { serving.await.unwrap() });
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { host, catalog, address, tls_address, quic_address, keys, client, shutdown, edge }

@@ -33,6 +33,9 @@ enum Command {
         /// Org that owns it
         #[arg(short, long, default_value = "personal", value_name = "SLUG")]
         org: String,
+        /// Private network of the org for its machines, made when it is new; the org's first one otherwise
+        #[arg(long, value_name = "NAME")]
+        network: Option<String>,
     },
     /// Destroy apps, their machines, secrets and releases
     #[command(visible_alias = "delete")]
@@ -49,7 +52,7 @@ enum Command {
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     match args.command {
         Command::List { quiet } => list(quiet, context).await,
-        Command::Create { name, org } => create(name, org, context).await,
+        Command::Create { name, org, network } => create(name, org, network, context).await,
         Command::Destroy { names, yes } => destroy(&names, yes, context).await,
     }
 }
@@ -79,8 +82,13 @@ fn table(apps: &[App]) -> String {
     table.to_string()
 }
 
-async fn create(name: AppName, org: String, context: &Context) -> anyhow::Result<()> {
-    let request = CreateApp { name: name.to_string(), org_slug: org, ..CreateApp::default() };
+async fn create(
+    name: AppName,
+    org: String,
+    network: Option<String>,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let request = CreateApp { name: name.to_string(), org_slug: org, network, ..CreateApp::default() };
     let app = context.api()?.create_app(&request).await.or_next("roost apps list")?;
     context.output.result(&app, |_| format!("created {name}\nnext: roost deploy --app {name}"))?;
     Ok(())

@@ -10,6 +10,7 @@ mod context;
 pub mod deploy;
 pub mod doctor;
 pub mod env;
+pub mod ips;
 pub mod launch;
 pub mod logs;
 pub mod machine;
@@ -54,6 +55,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Volumes(args) => volumes::run(args, &context).await?,
         Command::Secrets(args) => secrets::run(args, &context).await?,
         Command::Certs(args) => certs::run(args, &context).await?,
+        Command::Ips(args) => ips::run(args, &context).await?,
         Command::Scale(args) => scale::run(args, &context).await?,
         Command::Auth(args) => auth::run(args, &context).await?,
         Command::Tokens(args) => tokens::run(args, &context).await?,

@@ -3,11 +3,13 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
+use nix::errno::Errno;
 use roost_catalog::Catalog;
 use roost_edge::{
     ClientLimits, EdgeConfig, EdgeParts, Handover, Listener, ListenerKind, Loops, QuicListener, Sockets,
 };
 use roost_host_api::HostClient;
+use roost_model::addr;
 
 use super::{DataDir, private_socket, running::Running};
 use crate::{config::ServerConfig, failure::OrNext as _};
@@ -39,6 +41,7 @@ pub async fn start(
     for &address in &config.edge.https {
         listeners.push(listen(sockets, address, HTTPS_PORT, ListenerKind::Https, "https").await?);
     }
+    listeners.extend(inside(sockets).await?);
     let keys = data.master_key().context("cannot read the key that certificates' keys are sealed with")?;
     let host = HostClient::unix(data.host_socket());
     let mut quic = Vec::new();
@@ -77,6 +80,22 @@ fn settings(config: &ServerConfig) -> EdgeConfig {
         // No authority vouches for names that mean every box.
         self_signed: config.base_domain.ends_with(".localhost"),
         ..EdgeConfig::new(&config.base_domain, config.host_id.clone(), config.region.clone())
+    }
+}
+
+/// For machines, at their networks' addresses of apps; none on a box without IPv6, where there are no such networks.
+async fn inside(sockets: &Sockets) -> anyhow::Result<Option<Listener>> {
+    let address = SocketAddr::from((addr::DNS, addr::APPS_PORT));
+    match sockets.tcp(address).await {
+        Ok(socket) => Ok(Some(Listener { socket, public_port: addr::APPS_PORT, kind: ListenerKind::Inside })),
+        Err(error) if error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32) => Ok(None),
+        Err(error) => {
+            let failed = Err(error).with_context(|| format!("cannot listen on {address}"));
+            failed.or_next(format!(
+                "stop what listens on port {}: apps' private addresses need it",
+                addr::APPS_PORT
+            ))
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 use roost_testbed::{App, Load, load, netns, server::EDGE, testapp, wait_until};
 
 mod commands;
+mod flycast;
 mod ports;
 mod roles;
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! What an `.internal` name asks for.
+//! What an `.internal` or `.flycast` name asks for.
 
 use roost_model::AppName;
 
@@ -12,6 +12,8 @@ pub enum Question {
     Apps,
     /// `_instances.internal`; with `all.` in front also those that are not started.
     Instances { all: bool },
+    /// `<app>.flycast`: where the edge answers for the app.
+    Flycast(AppName),
     /// Something of one app.
     App(AppName, Which),
 }
@@ -44,6 +46,9 @@ pub fn is_own(name: &str) -> bool {
 
 /// Reads a name (lower case, without the last dot); `None` when it has no meaning.
 pub fn parse(name: &str) -> Option<Question> {
+    if let Some(app) = name.strip_suffix(".flycast") {
+        return Some(Question::Flycast(app.parse().ok()?));
+    }
     let labels: Vec<&str> = name.strip_suffix(".internal")?.split('.').collect();
     Some(match labels.as_slice() {
         ["_apps"] => Question::Apps,
@@ -95,6 +100,7 @@ mod tests {
             ),
             ("all.vms.web.internal", web(Which::Machines { all: true })),
             ("regions.web.internal", web(Which::Regions { all: false })),
+            ("web.flycast", Some(Question::Flycast("web".parse().unwrap()))),
             ("_apps.internal", Some(Question::Apps)),
             ("all._instances.internal", Some(Question::Instances { all: true })),
         ] {
@@ -104,9 +110,14 @@ mod tests {
 
     #[test]
     fn other_names_mean_nothing() {
-        for name in
-            ["internal", ".internal", "a.b.c.web.internal", "topx.nearest.of.web.internal", "web.example"]
-        {
+        for name in [
+            "internal",
+            ".internal",
+            "a.b.c.web.internal",
+            "topx.nearest.of.web.internal",
+            "a.web.flycast",
+            "web.example",
+        ] {
             assert_eq!(parse(name), None, "{name}");
         }
     }

@@ -1,0 +1,81 @@
+//! The addresses that apps were given.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
+
+use roost_model::{AppName, addr::AppAddress};
+
+use crate::shards::Shards;
+
+/// All of one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Addresses {
+    of_apps: Shards<AppName, Arc<(AppName, BTreeSet<IpAddr>)>>,
+    /// Those on private networks, each one app's alone.
+    private: Arc<BTreeMap<Ipv6Addr, AppName>>,
+}
+
+impl Addresses {
+    /// What an app has; empty when it was given none.
+    pub fn of(&self, app: &AppName) -> impl Iterator<Item = IpAddr> {
+        self.of_apps.get(app).into_iter().flat_map(|given| given.1.iter().copied())
+    }
+
+    pub fn app_at(&self, private: Ipv6Addr) -> Option<&AppName> {
+        self.private.get(&private)
+    }
+
+    /// In no order.
+    pub fn all(&self) -> impl Iterator<Item = (&AppName, IpAddr)> {
+        self.of_apps.values().flat_map(|given| given.1.iter().map(|ip| (&given.0, *ip)))
+    }
+
+    pub fn replace(&mut self, all: impl IntoIterator<Item = (AppName, IpAddr)>) {
+        *self = Self::default();
+        let mut of_apps: BTreeMap<AppName, BTreeSet<IpAddr>> = BTreeMap::new();
+        all.into_iter().for_each(|(app, ip)| {
+            of_apps.entry(app).or_default().insert(ip);
+        });
+        for (app, ips) in of_apps {
+            let private = ips.iter().filter_map(private).map(|ip| (ip, app.clone()));
+            Arc::make_mut(&mut self.private).extend(private);
+            self.of_apps.insert(app.clone(), Arc::new((app, ips)));
+        }
+    }
+
+    pub fn put(&mut self, app: AppName, ip: IpAddr) {
+        let mut ips: BTreeSet<IpAddr> = self.of(&app).collect();
+        if !ips.insert(ip) {
+            return;
+        }
+        if let Some(ip) = private(&ip) {
+            Arc::make_mut(&mut self.private).insert(ip, app.clone());
+        }
+        self.of_apps.insert(app.clone(), Arc::new((app, ips)));
+    }
+
+    pub fn remove(&mut self, app: &AppName, ip: IpAddr) {
+        let mut ips: BTreeSet<IpAddr> = self.of(app).collect();
+        if !ips.remove(&ip) {
+            return;
+        }
+        if let Some(ip) = private(&ip) {
+            Arc::make_mut(&mut self.private).remove(&ip);
+        }
+        match ips.is_empty() {
+            true => self.of_apps.remove(app),
+            false => self.of_apps.insert(app.clone(), Arc::new((app.clone(), ips))),
+        }
+    }
+}
+
+/// An address on a private network; `None` for one that is reached from everywhere.
+pub(crate) fn private(ip: &IpAddr) -> Option<Ipv6Addr> {
+    match ip {
+        IpAddr::V6(ip) => AppAddress::of(*ip).map(|_| *ip),
+        IpAddr::V4(_) => None,
+    }
+}
