@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roost_api_types::LogLine;
+use roost_api_types::{ErrorCode, LogLine};
 use roost_client::{ApiClient, ClientError, LogsQuery};
 use roost_model::{AppName, MachineId};
 
@@ -45,7 +45,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     loop {
         match print(&api, &app, &mut query, &mut tries, context).await {
             Ok(Ok(())) if !follow => return Ok(()),
-            Ok(Err(error)) if !follow || error.code().is_some() || tries >= RECONNECTS => {
+            Ok(Err(error)) if !follow || is_final(&error) || tries >= RECONNECTS => {
                 return Err(error.into());
             }
             Ok(_) if tries >= RECONNECTS => anyhow::bail!("the server ended the log again and again"),
@@ -56,6 +56,11 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
             Err(output) => return Err(output),
         }
     }
+}
+
+/// A server that starts again answers before its host does.
+fn is_final(error: &ClientError) -> bool {
+    error.code().is_some_and(|code| code != ErrorCode::Unavailable)
 }
 
 /// Prints until the stream ends or breaks. `query` goes on after the last line that was printed.
