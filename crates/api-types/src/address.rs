@@ -22,6 +22,19 @@ pub struct AssignAddress {
     pub service_name: String,
 }
 
+impl AssignAddress {
+    /// For everywhere and all services; a private one on the app's own network.
+    pub fn of(kind: AddressType) -> Self {
+        Self {
+            r#type: kind,
+            region: String::new(),
+            org_slug: String::new(),
+            network: String::new(),
+            service_name: String::new(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AddressType {

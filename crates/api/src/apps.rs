@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
+    addresses,
     api::Api,
     audit,
     auth::{AppRight, Caller, OrgRight},
@@ -95,7 +96,7 @@ pub async fn list(
         }
         let org = api.store.org(&record.org).await?;
         let count = counts.get(&record.name).copied().unwrap_or_default();
-        apps.push(shown(&api, &record, &org, count));
+        apps.push(App { url: url_of(&api, &record).await?, ..shown(&api, &record, &org, count) });
     }
     Ok(Json(AppList { total_apps: apps.len() as u64, apps }))
 }
@@ -108,7 +109,7 @@ pub async fn show(State(api): State<Arc<Api>>, AppPath(record): AppPath) -> Resu
         machines: machines.iter().filter(|m| !m.state.is_gone()).count() as u64,
         volumes: volumes.iter().filter(|v| v.state != VolumeState::PendingDestroy).count() as u64,
     };
-    Ok(Json(shown(&api, &record, &org, counts)))
+    Ok(Json(App { url: url_of(&api, &record).await?, ..shown(&api, &record, &org, counts) }))
 }
 
 /// Destroys the app's machines and forgets the app. Repeatable; what a crash leaves is finished
@@ -166,6 +167,14 @@ async fn destroy(host: &HostClient, machine: &Machine) -> Result<()> {
 struct Counts {
     machines: u64,
     volumes: u64,
+}
+
+/// Where the app answers: in public, or to the machines of a network.
+async fn url_of(api: &Api, app: &AppRecord) -> Result<String> {
+    Ok(match addresses::are_private(api, &app.name).await? {
+        true => format!("http://{}.flycast", app.name),
+        false => api.config.url_of(&app.name),
+    })
 }
 
 fn shown(api: &Api, app: &AppRecord, org: &OrgRecord, counts: Counts) -> App {

@@ -150,6 +150,9 @@ async fn a_first_release_has_the_public_addresses_unless_others_were_given() {
     };
     assert_eq!(ips("/v1/apps/open/ip_assignments").await, ["127.0.0.1", "::1"]);
     assert!(matches!(&ips(inner).await[..], [private] if private.starts_with("fdaa:")));
+    let url = async |app: &str| platform.get::<Value>(&format!("/v1/apps/{app}")).await["url"].clone();
+    assert_eq!(url("inner").await, "http://inner.flycast");
+    assert_ne!(url("open").await, "http://open.flycast");
     platform.send(Method::DELETE, "/v1/apps/open/ip_assignments/127.0.0.1", Value::Null).await;
     platform.deploy("open", "fine").await;
     assert_eq!(ips("/v1/apps/open/ip_assignments").await, ["::1"], "what was taken back is not given again");

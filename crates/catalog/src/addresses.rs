@@ -16,12 +16,18 @@ pub(crate) struct Addresses {
     of_apps: Shards<AppName, Arc<(AppName, BTreeSet<IpAddr>)>>,
     /// Those on private networks, each one app's alone.
     private: Arc<BTreeMap<Ipv6Addr, AppName>>,
+    /// They have been read at least once, now or before the last restart.
+    read: bool,
 }
 
 impl Addresses {
     /// What an app has; empty when it was given none.
     pub fn of(&self, app: &AppName) -> impl Iterator<Item = IpAddr> {
         self.of_apps.get(app).into_iter().flat_map(|given| given.1.iter().copied())
+    }
+
+    pub fn are_read(&self) -> bool {
+        self.read
     }
 
     pub fn app_at(&self, private: Ipv6Addr) -> Option<&AppName> {
@@ -34,7 +40,7 @@ impl Addresses {
     }
 
     pub fn replace(&mut self, all: impl IntoIterator<Item = (AppName, IpAddr)>) {
-        *self = Self::default();
+        *self = Self { read: true, ..Self::default() };
         let mut of_apps: BTreeMap<AppName, BTreeSet<IpAddr>> = BTreeMap::new();
         all.into_iter().for_each(|(app, ip)| {
             of_apps.entry(app).or_default().insert(ip);

@@ -31,8 +31,9 @@ struct Saved<Machine> {
     names: Vec<NameEntry>,
     #[serde(default)]
     ports: Vec<((Protocol, u16), PortHolder)>,
+    /// None: they were not known.
     #[serde(default)]
-    addresses: Vec<(AppName, IpAddr)>,
+    addresses: Option<Vec<(AppName, IpAddr)>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,7 +52,9 @@ pub(crate) fn save(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
         hosts: hosts.map(|h| SavedHost { info: h.info.clone(), last_heard: h.last_heard }).collect(),
         machines: snapshot.machines().collect(),
         ports: snapshot.ports().iter().map(|(port, holder)| (*port, holder.clone())).collect(),
-        addresses: snapshot.addresses.all().map(|(app, ip)| (app.clone(), ip)).collect(),
+        addresses: snapshot
+            .knows_all_addresses()
+            .then(|| snapshot.addresses.all().map(|(app, ip)| (app.clone(), ip)).collect()),
         names: snapshot.names().map(|name| NameEntry::clone(name)).collect(),
     };
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -93,7 +96,9 @@ fn fill(state: &mut State, saved: Saved<MachineEntry>) {
         state.apply(Change::Name(name), now);
     }
     state.apply(Change::AllPorts(saved.ports.into_iter().collect()), now);
-    state.apply(Change::AllAddresses(saved.addresses), now);
+    if let Some(addresses) = saved.addresses {
+        state.apply(Change::AllAddresses(addresses), now);
+    }
     if saved.directory_read {
         state.apply(Change::AllApps(saved.apps), now);
     }

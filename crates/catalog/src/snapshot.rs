@@ -120,6 +120,11 @@ impl Snapshot {
         self.addresses.app_at(private)
     }
 
+    /// Absence of an address means that nobody has it, rather than that nobody has looked yet.
+    pub fn knows_all_addresses(&self) -> bool {
+        self.addresses.are_read()
+    }
+
     /// Whether the app is there for private networks alone: it was given addresses, and none that is public.
     pub fn is_private(&self, app: &AppName) -> bool {
         let mut given = self.addresses(app).peekable();

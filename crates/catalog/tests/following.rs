@@ -164,6 +164,7 @@ async fn addresses_come_and_go_and_are_known_after_a_warm_start() {
         let op = Op::Put { key: key::address(&web, record.ip), value: record.encode().into(), lease: None };
         node.directory.txn(Txn { success: vec![op], ..Txn::default() }).await.unwrap();
     }
+    node.shows("that there may be addresses", Snapshot::knows_all_addresses).await;
     node.shows("both addresses", |s| s.addresses(&web).count() == 2).await;
     let snapshot = node.catalog.snapshot();
     assert_eq!((snapshot.app_at(private), snapshot.is_private(&web)), (Some(&web), false));
@@ -175,6 +176,7 @@ async fn addresses_come_and_go_and_are_known_after_a_warm_start() {
     node.shutdown.cancel();
     node.running.await.unwrap();
     let warm = Catalog::open(config(&node.folder));
+    assert!(warm.snapshot().knows_all_addresses());
     assert_eq!(warm.snapshot().app_at(private), Some(&web));
     warm.apply([Change::AddressReleased(web.clone(), private.into())]);
     assert_eq!((warm.snapshot().app_at(private), warm.snapshot().is_private(&web)), (None, false));

@@ -5,19 +5,20 @@ mod support;
 
 use std::{
     io::ErrorKind,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::{Command, Stdio},
     time::Duration,
 };
 
 use axum::{Router, http::HeaderMap};
 use nix::sched::{CloneFlags, unshare};
-use roost_catalog::Change;
+use roost_catalog::{Change, PortHolder};
 use roost_edge::{EdgeConfig, Listener, ListenerKind, Sockets};
 use roost_fake_host::FakeMachine;
 use roost_model::{
     AppName, MachineAddress, NetworkId,
     addr::{self, AppAddress},
+    service::Protocol,
 };
 use serde_json::json;
 use support::Node;
@@ -186,13 +187,35 @@ fn who_has_no_business_there_is_reset() {
 #[test]
 fn an_app_with_private_addresses_only_is_not_served_in_public() {
     in_namespace(|| async {
-        let node = node(FakeMachine::of("shop", support::says("hello")), |_| {}).await;
+        let ports = json!([{ "port": 80, "handlers": ["http"] }, { "port": 7000, "handlers": ["http"] }]);
+        let machine = FakeMachine::of("shop", support::says("hello")).service("ports", ports);
+        let node = node(machine, |config| config.services_address = Ipv4Addr::LOCALHOST.into()).await;
+        node.catalog.apply([Change::Port((Protocol::Tcp, 7000), PortHolder::App(shop()))]);
+        opens_or_closes(Opens::Yes).await;
         node.catalog.apply([Change::Address(shop(), shop_on(1).into())]);
         let answer = node.get("shop", "/").await;
         assert_eq!(answer.code(), Some("E101"));
+        opens_or_closes(Opens::No).await;
         assert_eq!(node.host.starts(), 0);
         assert!(ask(client_on(1), shop_on(1), 80, GET).await.unwrap().ends_with("hello"));
         node.catalog.apply([Change::Address(shop(), [192, 0, 2, 1].into())]);
         assert_eq!(node.get("shop", "/").await.body, "hello");
+        opens_or_closes(Opens::Yes).await;
     });
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opens {
+    Yes,
+    No,
+}
+
+/// Waits until the app's public port is so.
+async fn opens_or_closes(wanted: Opens) {
+    let reached = async {
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, 7000)).await.is_ok() != (wanted == Opens::Yes) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, reached).await.expect("the public port opens or closes");
 }

@@ -61,14 +61,7 @@ pub async fn give_first(api: &Api, app: &AppRecord) -> Result<()> {
     for r#type in [AddressType::SharedV4, AddressType::V6] {
         let family = if r#type == AddressType::V6 { IpAddr::is_ipv6 } else { IpAddr::is_ipv4 };
         if api.config.public_addresses.iter().any(family) {
-            let asked = AssignAddress {
-                r#type,
-                region: String::new(),
-                org_slug: String::new(),
-                network: String::new(),
-                service_name: String::new(),
-            };
-            give(api, app, &asked).await?;
+            give(api, app, &AssignAddress::of(r#type)).await?;
         }
     }
     Ok(())

@@ -71,23 +71,15 @@ struct AllocateV6 {
 pub async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     match args.command {
         Command::List { app } => list(&app, context).await,
-        Command::AllocateV4 { app } => allocate(&app, asked(AddressType::SharedV4), context).await,
+        Command::AllocateV4 { app } => {
+            allocate(&app, AssignAddress::of(AddressType::SharedV4), context).await
+        }
         Command::AllocateV6(AllocateV6 { private, org, network, app }) => {
             let kind = if private { AddressType::PrivateV6 } else { AddressType::V6 };
             let (org_slug, network) = (org.unwrap_or_default(), network.unwrap_or_default());
-            allocate(&app, AssignAddress { org_slug, network, ..asked(kind) }, context).await
+            allocate(&app, AssignAddress { org_slug, network, ..AssignAddress::of(kind) }, context).await
         }
         Command::Release { addresses, app } => release(&addresses, &app, context).await,
-    }
-}
-
-fn asked(kind: AddressType) -> AssignAddress {
-    AssignAddress {
-        r#type: kind,
-        region: String::new(),
-        org_slug: String::new(),
-        network: String::new(),
-        service_name: String::new(),
     }
 }
 

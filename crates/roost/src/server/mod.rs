@@ -21,10 +21,13 @@ mod running;
 mod signals;
 mod watchdog;
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use roost_catalog::Catalog;
 use roost_edge::{Handover, Loops, Sockets};
 use roost_host_api::HostClient;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use data_dir::{DataDir, Paths};
@@ -69,6 +72,9 @@ pub async fn run(config: ServerConfig, predecessor: Option<Predecessor>) -> anyh
     }
 }
 
+/// For the directory to be read, which is a file of this box.
+const ADDRESSES_PATIENCE: Duration = Duration::from_secs(30);
+
 /// Everything that runs.
 struct Server {
     config: ServerConfig,
@@ -111,6 +117,9 @@ impl Server {
         let (mut edge, handover, loops) = (Running::default(), Handover::default(), Loops::default());
         let watch = Watch::begin(loops.clone());
         if config.roles.contains(&Role::Edge) {
+            if config.roles.contains(&Role::Api) {
+                knows_who_is_private(&catalog).await;
+            }
             let (catalog, handover) = (catalog.clone(), handover.clone());
             let parts = edge::Parts { catalog, sockets: &sockets, handover, loops };
             edge::start(&config, control.data(), parts, &mut edge).await?;
@@ -174,6 +183,14 @@ impl Server {
         let (pid, limit_s) = (successor.pid(), config.edge.handover_limit_secs);
         tracing::info!(pid, limit_s, "another server serves; what is open here goes on");
         HandedOver::To(Box::new(successor), Box::new(Draining { config, catalog, edge }))
+    }
+}
+
+/// An app on private networks alone must not be served in public for as long as nobody knows its addresses.
+async fn knows_who_is_private(catalog: &Catalog) {
+    let known = catalog.wait_for(|snapshot| snapshot.knows_all_addresses().then_some(()));
+    if timeout(ADDRESSES_PATIENCE, known).await.is_err() {
+        tracing::warn!("the directory does not tell which addresses apps have");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use roost_testbed::{App, Server, netns, testapp, wait_until};
+use roost_testbed::{App, Server, app::service_config, netns, testapp, wait_until};
 
 use crate::support::server;
 
@@ -14,9 +14,13 @@ async fn an_app_on_a_private_network_sleeps_until_a_machine_there_asks() -> Resu
     netns::enter()?;
     let server = server().await?;
     let shop = App::create(&server, "shop").await?;
-    let given = server.json(&["ips", "allocate-v6", "--private", "--app", "shop"]).await?;
-    let address = given["ip"].as_str().context("an address")?.to_owned();
-    shop.deploy_with(&testapp::image("inner")?, "auto_stop_machines = \"stop\"\nforce_https = true").await?;
+    shop.configure(&service_config("auto_stop_machines = \"stop\"\nforce_https = true"))?;
+    let image = shop.push(&testapp::image("inner")?).await?;
+    let said = server.run([shop.deploy_arguments(&image), vec!["--flycast".to_owned()]].concat()).await?;
+    ensure!(said.contains("http://shop.flycast"), "{said}");
+    let given = server.json(&["ips", "list", "--app", "shop"]).await?;
+    ensure!(given.as_array().is_some_and(|given| given.len() == 1), "{given}");
+    let address = given[0]["ip"].as_str().context("an address")?.to_owned();
     let client = Client::deploy(&server, "client", &[]).await?;
     let stranger = Client::deploy(&server, "stranger", &["--network", "theirs"]).await?;
 

@@ -78,6 +78,10 @@ pub struct Args {
     #[arg(long)]
     pub ha: bool,
 
+    /// Give the app a private address first, for the machines of its network: then a new app is served to nobody else
+    #[arg(long)]
+    pub flycast: bool,
+
     /// What this release is about
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,

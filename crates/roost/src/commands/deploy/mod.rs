@@ -9,7 +9,7 @@ mod image;
 pub mod watch;
 
 use anyhow::Context as _;
-use roost_api_types::{CreateApp, CreateRelease, ErrorCode};
+use roost_api_types::{AddressType, AssignAddress, CreateApp, CreateRelease, ErrorCode};
 use roost_app_config::{AppConfig, Strictness};
 use roost_client::ApiClient;
 use roost_model::AppName;
@@ -43,6 +43,10 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     if args.build_only {
         context.output.result(&image, |image| image.clone().unwrap_or_default())?;
         return Ok(());
+    }
+    if args.flycast && !args.plan {
+        let given = api.assign_address(&app, &AssignAddress::of(AddressType::PrivateV6)).await?;
+        context.progress.note(format!("{} is the app's private address, {app}.flycast its name", given.ip));
     }
     let request = CreateRelease {
         config: serde_json::to_value(&file.config)?,
