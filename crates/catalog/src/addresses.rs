@@ -8,22 +8,42 @@ use std::{
 
 use roost_model::{AppName, addr::AppAddress};
 
-use crate::shards::Shards;
+use crate::table::{Keyed, Table};
 
 /// All of one moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Addresses {
-    of_apps: Shards<AppName, Arc<(AppName, BTreeSet<IpAddr>)>>,
+    of_apps: Table<Given>,
     /// Those on private networks, each one app's alone.
     private: Arc<BTreeMap<Ipv6Addr, AppName>>,
     /// They have been read at least once, now or before the last restart.
     read: bool,
 }
 
+/// What one app was given.
+#[derive(Debug)]
+struct Given {
+    app: AppName,
+    ips: BTreeSet<IpAddr>,
+}
+
+impl Keyed for Given {
+    fn key(&self) -> &[u8] {
+        self.app.as_str().as_bytes()
+    }
+}
+
 impl Addresses {
     /// What an app has; empty when it was given none.
     pub fn of(&self, app: &AppName) -> impl Iterator<Item = IpAddr> {
-        self.of_apps.get(app).into_iter().flat_map(|given| given.1.iter().copied())
+        let given = self.of_apps.get(app.as_str().as_bytes());
+        given.into_iter().flat_map(|given| given.ips.iter().copied())
+    }
+
+    /// There are some, and none that is public.
+    pub fn are_private(&self, app: &AppName) -> bool {
+        let mut given = self.of(app).peekable();
+        given.peek().is_some() && given.all(|ip| private(&ip).is_some())
     }
 
     pub fn are_read(&self) -> bool {
@@ -36,7 +56,7 @@ impl Addresses {
 
     /// In no order.
     pub fn all(&self) -> impl Iterator<Item = (&AppName, IpAddr)> {
-        self.of_apps.values().flat_map(|given| given.1.iter().map(|ip| (&given.0, *ip)))
+        self.of_apps.values().flat_map(|given| given.ips.iter().map(|ip| (&given.app, *ip)))
     }
 
     pub fn replace(&mut self, all: impl IntoIterator<Item = (AppName, IpAddr)>) {
@@ -48,7 +68,7 @@ impl Addresses {
         for (app, ips) in of_apps {
             let private = ips.iter().filter_map(private).map(|ip| (ip, app.clone()));
             Arc::make_mut(&mut self.private).extend(private);
-            self.of_apps.insert(app.clone(), Arc::new((app, ips)));
+            self.of_apps.insert(Arc::new(Given { app, ips }));
         }
     }
 
@@ -60,7 +80,7 @@ impl Addresses {
         if let Some(ip) = private(&ip) {
             Arc::make_mut(&mut self.private).insert(ip, app.clone());
         }
-        self.of_apps.insert(app.clone(), Arc::new((app, ips)));
+        self.of_apps.insert(Arc::new(Given { app, ips }));
     }
 
     pub fn remove(&mut self, app: &AppName, ip: IpAddr) {
@@ -72,14 +92,14 @@ impl Addresses {
             Arc::make_mut(&mut self.private).remove(&ip);
         }
         match ips.is_empty() {
-            true => self.of_apps.remove(app),
-            false => self.of_apps.insert(app.clone(), Arc::new((app.clone(), ips))),
+            true => self.of_apps.remove(app.as_str().as_bytes()),
+            false => self.of_apps.insert(Arc::new(Given { app: app.clone(), ips })),
         }
     }
 }
 
 /// An address on a private network; `None` for one that is reached from everywhere.
-pub(crate) fn private(ip: &IpAddr) -> Option<Ipv6Addr> {
+fn private(ip: &IpAddr) -> Option<Ipv6Addr> {
     match ip {
         IpAddr::V6(ip) => AppAddress::of(*ip).map(|_| *ip),
         IpAddr::V4(_) => None,

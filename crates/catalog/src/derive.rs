@@ -7,7 +7,7 @@ use roost_model::{
     machine::{busy_until, metadata},
     service::{CheckEffect, CheckResult, CheckStatus, Service},
 };
-use roost_routing::{Health, Load, Route, Target};
+use roost_routing::{App, Health, Load, Route, Target, Traits};
 
 use crate::{
     AppEntry, HostEntry, MachineEntry,
@@ -32,23 +32,35 @@ pub(crate) fn entry(machine: &Machine, app: &AppEntry, host: Option<&HostEntry>)
 pub(crate) fn settled(entry: MachineEntry, app: &AppEntry, host: Option<&HostEntry>) -> MachineEntry {
     let MachineEntry { target, network, updated_at, labels, ending, .. } = entry;
     let target = Arc::try_unwrap(target).unwrap_or_else(|shared| Target::clone(&shared));
-    let others = || app.machines.iter().map(|machine| &*machine.target);
     let own = app.machine(&target.id);
-    let info = host.map(|host| &host.info);
     let target = Target {
-        host: known(target.host, info.map(|info| &info.id).into_iter().chain(others().map(|t| &t.host))),
-        region: known(
-            target.region,
-            info.map(|info| &info.region).into_iter().chain(others().map(|t| &t.region)),
-        ),
-        group: known(target.group, others().map(|t| &t.group)),
-        routes: known(target.routes, others().map(|t| &t.routes)),
-        health: known(target.health, others().map(|t| &t.health)),
+        traits: shared(target.traits, &app.routes, host),
         load: own.map_or(target.load, |own| own.target.load.clone()),
         ..target
     };
     let labels = known(labels, app.machines.iter().map(|machine| &machine.labels));
     MachineEntry { app: app.name.clone(), target: Arc::new(target), network, updated_at, labels, ending }
+}
+
+/// The traits of another machine of the app if they are the same, else what parts of them are there already.
+fn shared(traits: Arc<Traits>, app: &App, host: Option<&HostEntry>) -> Arc<Traits> {
+    let others = || app.cohorts().iter().map(|cohort| cohort.traits());
+    if let Some(same) = others().find(|other| **other == traits) {
+        return same.clone();
+    }
+    let traits = Arc::unwrap_or_clone(traits);
+    let info = host.map(|host| &host.info);
+    Arc::new(Traits {
+        host: known(traits.host, info.map(|info| &info.id).into_iter().chain(others().map(|t| &t.host))),
+        region: known(
+            traits.region,
+            info.map(|info| &info.region).into_iter().chain(others().map(|t| &t.region)),
+        ),
+        group: known(traits.group, others().map(|t| &t.group)),
+        health: known(traits.health, others().map(|t| &t.health)),
+        routes: known(traits.routes, others().map(|t| &t.routes)),
+        ..traits
+    })
 }
 
 /// An equal value that is there already, else this one.
@@ -57,22 +69,28 @@ fn known<'a, T: PartialEq + Clone + 'a>(value: T, mut there: impl Iterator<Item 
 }
 
 fn target(machine: &Machine) -> Target {
-    let services = &machine.config.services;
-    let health = services.iter().map(|s| health(s, &machine.checks).max(readiness(machine)));
     Target {
         id: machine.id.clone(),
+        private_ip: machine.private_ip,
+        ipv4: machine.ipv4,
+        started_at: machine.started_at,
+        busy_until: machine.config.metadata.get(metadata::BUSY_UNTIL).and_then(|value| busy_until(value)),
+        traits: Arc::new(traits(machine)),
+        load: Arc::new(Load::default()),
+    }
+}
+
+fn traits(machine: &Machine) -> Traits {
+    let services = &machine.config.services;
+    let health = services.iter().map(|s| health(s, &machine.checks).max(readiness(machine)));
+    Traits {
         host: machine.host.clone(),
         region: machine.region.clone(),
         group: machine.config.process_group().into(),
-        private_ip: machine.private_ip,
-        ipv4: machine.ipv4,
         state: machine.state,
-        started_at: machine.started_at,
-        busy_until: machine.config.metadata.get(metadata::BUSY_UNTIL).and_then(|value| busy_until(value)),
         cordoned: machine.cordoned,
-        routes: services.iter().map(|s| Route::from(s).with_statics(&machine.config.statics)).collect(),
         health: health.collect(),
-        load: Arc::new(Load::default()),
+        routes: services.iter().map(|s| Route::from(s).with_statics(&machine.config.statics)).collect(),
     }
 }
 

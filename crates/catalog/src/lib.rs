@@ -23,9 +23,9 @@ mod machine_entry;
 mod names;
 mod run;
 mod saved;
-mod shards;
 mod snapshot;
 mod state;
+mod table;
 
 pub use catalog::{Catalog, CatalogConfig, CatalogError, Changes};
 pub use machine_entry::{Ending, Labels, MachineEntry};

@@ -10,7 +10,7 @@ use roost_model::AppName;
 use roost_records::{CertificateRecord, ChallengeKind, ChallengeRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::shards::Shards;
+use crate::table::{Keyed, Table};
 
 /// One host name that is served here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,10 +44,16 @@ pub struct Challenge {
 /// All names of one moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
-    entries: Shards<String, Arc<NameEntry>>,
+    entries: Table<NameEntry>,
     challenges: Arc<BTreeMap<String, Arc<Challenge>>>,
     /// Another one whenever an entry differs.
     version: u64,
+}
+
+impl Keyed for NameEntry {
+    fn key(&self) -> &[u8] {
+        self.hostname.as_bytes()
+    }
 }
 
 impl NameEntry {
@@ -78,7 +84,9 @@ impl From<ChallengeRecord> for Challenge {
 impl Names {
     /// The entry for a host name in lower case: its own, or that of the wildcard above it.
     pub fn get(&self, hostname: &str) -> Option<&Arc<NameEntry>> {
-        self.entries.get(hostname).or_else(|| self.entries.get(&roost_routing::wildcard_above(hostname)?))
+        self.entries
+            .get(hostname.as_bytes())
+            .or_else(|| self.entries.get(roost_routing::wildcard_above(hostname)?.as_bytes()))
     }
 
     pub fn all(&self) -> impl Iterator<Item = &Arc<NameEntry>> {
@@ -98,13 +106,13 @@ impl Names {
         let named: HashSet<&str> = entries.iter().map(|entry| entry.hostname.as_str()).collect();
         let gone = self.all().filter(|entry| of_kind(entry) && !named.contains(entry.hostname.as_str()));
         let gone: Vec<String> = gone.map(|entry| entry.hostname.clone()).collect();
-        gone.iter().for_each(|hostname| self.entries.remove(hostname));
+        gone.iter().for_each(|hostname| self.entries.remove(hostname.as_bytes()));
         self.version += 1;
         entries.into_iter().for_each(|entry| self.put(entry));
     }
 
     pub fn put(&mut self, mut entry: NameEntry) {
-        if let Some(known) = self.entries.get(&entry.hostname) {
+        if let Some(known) = self.entries.get(entry.hostname.as_bytes()) {
             if **known == entry {
                 return;
             }
@@ -114,15 +122,15 @@ impl Names {
             }
         }
         self.version += 1;
-        self.entries.insert(entry.hostname.clone(), Arc::new(entry));
+        self.entries.insert(Arc::new(entry));
     }
 
     /// Removes a name, unless it is somebody else's by now.
     pub fn remove(&mut self, hostname: &str, app: Option<&AppName>) {
-        let known = self.entries.get(hostname);
+        let known = self.entries.get(hostname.as_bytes());
         if known.is_some_and(|entry| entry.app.as_ref() == app) {
             self.version += 1;
-            self.entries.remove(&hostname.to_owned());
+            self.entries.remove(hostname.as_bytes());
         }
     }
 

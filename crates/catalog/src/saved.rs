@@ -17,7 +17,7 @@ use tracing::warn;
 use crate::{AppRecord, Change, MachineEntry, NameEntry, PortHolder, Snapshot, state::State};
 
 /// Version of the file; another one is not read.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 #[derive(Serialize, Deserialize)]
 struct Saved<Machine> {

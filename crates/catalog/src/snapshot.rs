@@ -9,20 +9,21 @@ use std::{
 use jiff::Timestamp;
 use roost_host_api::HostInfo;
 use roost_model::{AppName, HostId, MachineId, NetworkId, service::Protocol};
-use roost_routing::{Traffic, replay::Home};
+use roost_routing::{Traffic, app_label, replay::Home};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{
     Challenge, MachineEntry, NameEntry,
-    addresses::{self, Addresses},
+    addresses::Addresses,
     names::Names,
-    shards::Shards,
+    table::{Keyed, Table},
 };
 
 /// Everything known at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    pub(crate) apps: Shards<AppName, Arc<AppEntry>>,
+    pub(crate) apps: Table<AppEntry>,
     pub(crate) hosts: Arc<BTreeMap<HostId, HostEntry>>,
     pub(crate) names: Names,
     pub(crate) ports: Arc<Ports>,
@@ -44,7 +45,11 @@ pub enum PortHolder {
 /// One app with its machines.
 #[derive(Debug, Clone)]
 pub struct AppEntry {
+    /// The name once more, where a search reads it without following a pointer.
+    pub(crate) key: SmallVec<[u8; 24]>,
     pub name: AppName,
+    /// There for private networks alone, as [`Snapshot::is_private`] says.
+    pub private: bool,
     /// What the directory says; `None` when only machines tell of the app.
     pub record: Option<Arc<AppRecord>>,
     /// Sorted by id; destroyed ones are included as long as their host remembers them.
@@ -76,9 +81,20 @@ pub struct HostEntry {
     pub last_heard: Timestamp,
 }
 
+impl Keyed for AppEntry {
+    fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
 impl Snapshot {
     pub fn app(&self, name: &AppName) -> Option<&Arc<AppEntry>> {
-        self.apps.get(name)
+        self.apps.get(name.as_str().as_bytes())
+    }
+
+    /// The app below the base domain that the value of a `Host` header means, if it is known.
+    pub fn app_of_host(&self, host: &str, base_domain: &str) -> Option<&Arc<AppEntry>> {
+        self.apps.get(app_label(host, base_domain)?.as_bytes())
     }
 
     /// Every app, in no order.
@@ -127,8 +143,7 @@ impl Snapshot {
 
     /// Whether the app is there for private networks alone: it was given addresses, and none that is public.
     pub fn is_private(&self, app: &AppName) -> bool {
-        let mut given = self.addresses(app).peekable();
-        given.peek().is_some() && given.all(|ip| addresses::private(&ip).is_some())
+        self.addresses.are_private(app)
     }
 
     /// Differs when the names or their certificates do.
@@ -153,7 +168,7 @@ impl AppEntry {
     }
 
     pub fn target(&self, id: &MachineId) -> Option<&Arc<roost_routing::Target>> {
-        self.routes.targets.iter().find(|t| t.id == *id)
+        self.routes.targets().find(|t| t.id == *id)
     }
 
     /// Where the app lives; `None` when only machines tell of it.

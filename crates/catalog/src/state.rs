@@ -59,8 +59,8 @@ pub enum Change {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub snapshot: Snapshot,
-    /// Where each machine was seen.
-    places: HashMap<MachineId, (HostId, AppName)>,
+    /// Whose each machine is.
+    owners: HashMap<MachineId, AppName>,
     /// Machines named since the hello of a host that is not synced yet.
     named: HashMap<HostId, HashSet<MachineId>>,
 }
@@ -97,9 +97,15 @@ impl State {
             Change::PortFree(port) => {
                 Arc::make_mut(&mut self.snapshot.ports).remove(&port);
             }
-            Change::AllAddresses(all) => self.snapshot.addresses.replace(all),
-            Change::Address(app, ip) => self.snapshot.addresses.put(app, ip),
-            Change::AddressReleased(app, ip) => self.snapshot.addresses.remove(&app, ip),
+            Change::AllAddresses(all) => self.all_addresses(all),
+            Change::Address(app, ip) => {
+                self.snapshot.addresses.put(app.clone(), ip);
+                self.change_app(&app, |_| {});
+            }
+            Change::AddressReleased(app, ip) => {
+                self.snapshot.addresses.remove(&app, ip);
+                self.change_app(&app, |_| {});
+            }
             Change::AllChallenges(all) => self.snapshot.names.replace_challenges(all),
             Change::Challenge(hostname, challenge) => self.snapshot.names.put_challenge(hostname, challenge),
             Change::ChallengeDeleted(hostname) => self.snapshot.names.remove_challenge(&hostname),
@@ -134,30 +140,30 @@ impl State {
         entry: impl FnOnce(&AppEntry, Option<&HostEntry>) -> MachineEntry,
     ) {
         let hosts = self.snapshot.hosts.clone();
-        let mut place = None;
+        let mut owned = None;
         self.change_app(app, |app| {
             let entry = entry(app, hosts.get(host));
-            place = Some((entry.id.clone(), (entry.host.clone(), entry.app.clone())));
+            owned = Some((entry.id.clone(), entry.app.clone()));
             put_machine(app, entry);
         });
-        self.places.extend(place);
+        self.owners.extend(owned);
     }
 
     /// Only the host that a machine was last seen on can say that it is gone.
     fn gone(&mut self, host: &HostId, id: &MachineId) {
-        let Some((owner, app)) = self.places.get(id).cloned() else { return };
-        if owner == *host {
-            self.places.remove(id);
+        let Some(app) = self.owners.get(id).cloned() else { return };
+        let seen_on = self.snapshot.app(&app).and_then(|app| app.machine(id)).map(|machine| &machine.host);
+        if seen_on == Some(host) {
+            self.owners.remove(id);
             self.change_app(&app, |app| drop_machine(app, id));
         }
     }
 
     fn synced(&mut self, host: &HostId) {
         let Some(named) = self.named.remove(host) else { return };
-        let unnamed = |(id, (owner, _)): (&MachineId, &(HostId, AppName))| {
-            (owner == host && !named.contains(id)).then(|| id.clone())
-        };
-        for id in self.places.iter().filter_map(unnamed).collect::<Vec<_>>() {
+        let machines = self.snapshot.machines();
+        let unnamed = machines.filter(|machine| machine.host == *host && !named.contains(&machine.id));
+        for id in unnamed.map(|machine| machine.id.clone()).collect::<Vec<_>>() {
             self.gone(host, &id);
         }
     }
@@ -176,6 +182,13 @@ impl State {
         self.change_app(&record.name.clone(), |app| app.record = Some(Arc::new(record)));
     }
 
+    fn all_addresses(&mut self, all: Vec<(AppName, IpAddr)>) {
+        self.snapshot.addresses.replace(all);
+        let differs = |app: &&Arc<AppEntry>| app.private != self.snapshot.is_private(&app.name);
+        let changed: Vec<_> = self.snapshot.apps().filter(differs).map(|app| app.name.clone()).collect();
+        changed.iter().for_each(|name| self.change_app(name, |_| {}));
+    }
+
     fn host(&mut self, id: &HostId, change: impl FnOnce(&mut HostEntry)) {
         if let Some(entry) = Arc::make_mut(&mut self.snapshot.hosts).get_mut(id) {
             change(entry);
@@ -184,10 +197,12 @@ impl State {
 
     /// Replaces the app's entry by a changed copy; an app that nothing tells of any more goes.
     fn change_app(&mut self, name: &AppName, change: impl FnOnce(&mut AppEntry)) {
-        let mut app = match self.snapshot.apps.get(name) {
+        let mut app = match self.snapshot.app(name) {
             Some(entry) => AppEntry::clone(entry),
             None => AppEntry {
+                key: name.as_str().as_bytes().into(),
                 name: name.clone(),
+                private: false,
                 record: None,
                 machines: Vec::new(),
                 routes: roost_routing::App::default(),
@@ -195,21 +210,22 @@ impl State {
             },
         };
         change(&mut app);
+        app.private = self.snapshot.is_private(name);
         // What was added by one has room for as much again.
         app.machines.shrink_to_fit();
-        app.routes.targets.shrink_to_fit();
         if app.record.is_none() && app.machines.is_empty() {
-            self.snapshot.apps.remove(name);
+            self.snapshot.apps.remove(name.as_str().as_bytes());
         } else {
-            self.snapshot.apps.insert(name.clone(), Arc::new(app));
+            self.snapshot.apps.insert(Arc::new(app));
         }
     }
 }
 
 fn put_machine(app: &mut AppEntry, machine: MachineEntry) {
-    app.routes.targets.retain(|t| t.id != machine.id);
-    if !machine.state.is_gone() {
-        app.routes.targets.push(machine.target.clone());
+    if machine.state.is_gone() {
+        app.routes.remove(&machine.id);
+    } else {
+        app.routes.put(machine.target.clone());
     }
     match app.machines.binary_search_by(|m| m.id.cmp(&machine.id)) {
         Ok(index) => app.machines[index] = machine,
@@ -219,5 +235,5 @@ fn put_machine(app: &mut AppEntry, machine: MachineEntry) {
 
 fn drop_machine(app: &mut AppEntry, id: &MachineId) {
     app.machines.retain(|m| m.id != *id);
-    app.routes.targets.retain(|t| t.id != *id);
+    app.routes.remove(id);
 }

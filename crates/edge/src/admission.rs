@@ -14,7 +14,8 @@ use crate::{
 /// deploy; one that does not admit the client is enough.
 pub(crate) fn check(edge: &Edge, over: Over, app: &AppName, client: &Client) -> Result<(), Failure> {
     let snapshot = edge.catalog.load();
-    let Some(app) = snapshot.app(app) else { return Ok(()) };
+    // Most apps have no rules at all.
+    let Some(app) = snapshot.app(app).filter(|app| app.routes.is_guarded()) else { return Ok(()) };
     if route(app, over, client, |route| !route.sources.admits(client.peer.ip())).is_some() {
         return Err(Failure::new(Code::Forbidden, format!("The address is {}.", client.peer.ip())));
     }
@@ -26,17 +27,15 @@ pub(crate) fn check(edge: &Edge, over: Over, app: &AppName, client: &Client) -> 
         .map_err(|wait| Failure::new(Code::TooOften, format!("Try again in {} s.", wait.as_secs() + 1)))
 }
 
-/// The service that the client has come to, on the first machine where it is `wanted`.
+/// The service that the client has come to, as the first machines have it where it is `wanted`.
 fn route<'a>(
     app: &'a AppEntry,
     over: Over,
     client: &Client,
     wanted: impl Fn(&Route) -> bool,
 ) -> Option<&'a Route> {
-    app.routes.targets.iter().find_map(|target| {
-        // Most apps have no rules at all: which service it is matters to the others only.
-        target.routes.iter().any(&wanted).then_some(())?;
-        let at = over.service(&target.routes, client.public_port)?;
-        Some(&target.routes[at]).filter(|route| wanted(route))
+    app.routes.cohorts().iter().find_map(|cohort| {
+        let binding = cohort.binding(over, client.public_port)?;
+        cohort.traits().routes.get(usize::from(binding.route)).filter(|route| wanted(route))
     })
 }

@@ -18,7 +18,7 @@ use std::{
 
 use roost_catalog::{PortHolder, Snapshot};
 use roost_model::service::Protocol;
-use roost_routing::find_port;
+use roost_routing::Over;
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -94,7 +94,11 @@ fn wanted(snapshot: &Snapshot) -> BTreeMap<Port, PortHolder> {
         PortHolder::Shared => true,
         PortHolder::App(app) if snapshot.is_private(app) => false,
         PortHolder::App(app) => snapshot.app(app).is_some_and(|app| {
-            app.routes.targets.iter().any(|target| find_port(&target.routes, *protocol, *port).is_some())
+            let over = match protocol {
+                Protocol::Tcp => Over::Tcp,
+                Protocol::Udp => Over::Udp,
+            };
+            app.routes.cohorts().iter().any(|cohort| cohort.binding(over, *port).is_some())
         }),
     });
     used.map(|(port, holder)| (*port, holder.clone())).take(MAX_OPENINGS).collect()

@@ -60,7 +60,7 @@ fn pass(edge: &Arc<Edge>, room: &Arc<Semaphore>, excess: &mut ExcessSince) {
     let now = Now { running: edge.now(), wall: Timestamp::now() };
     let mut still = HashSet::new();
     for app in snapshot.apps() {
-        for target in &app.routes.targets {
+        for target in app.routes.targets() {
             target.load.forgive(now.running);
             if target.load.take_drain() {
                 edge.tunnels.end(&target.id);

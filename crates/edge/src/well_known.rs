@@ -37,7 +37,7 @@ pub(crate) fn to_https(
     // Between machines there is nobody to hide from, and no certificate for the name that they use.
     if client.tls.is_some()
         || client.is_inside()
-        || !destination::port_of(edge, app, client.public_port)?.force_https
+        || !destination::port(edge.catalog.load().app(app)?, client.public_port)?.force_https
     {
         return None;
     }

@@ -156,7 +156,8 @@ async fn a_websocket_goes_through() {
         assert_eq!(socket.next().await.unwrap().unwrap().into_text().unwrap(), text);
     }
     let snapshot = node.catalog.snapshot();
-    let target = &snapshot.apps().find(|app| app.name.as_str() == "web").unwrap().routes.targets[0];
+    let web = snapshot.apps().find(|app| app.name.as_str() == "web").unwrap();
+    let target = web.routes.targets().next().unwrap();
     assert_eq!(target.load.in_flight(), 1, "an open WebSocket counts as a request");
     socket.close(None).await.unwrap();
     let load = target.load.clone();

@@ -242,8 +242,8 @@ async fn a_machine_that_refuses_connections_is_left_out_for_a_while() {
     let node = Node::with([deaf, FakeMachine::of("web", says("hello")).started()]).await;
     let out = || {
         let snapshot = node.catalog.snapshot();
-        let targets = &snapshot.app(&"web".parse().unwrap()).unwrap().routes.targets;
-        targets.iter().filter(|target| target.load.is_out()).count()
+        let app = snapshot.app(&"web".parse().unwrap()).unwrap();
+        app.routes.targets().filter(|target| target.load.is_out()).count()
     };
     while out() == 0 {
         assert_eq!(node.get("web", "/").await.body, "hello");

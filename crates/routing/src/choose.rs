@@ -5,13 +5,29 @@
 //! dice among equals.
 //! When all that run are past their soft limit one more is woken beside them; when none runs, or the one that
 //! is preferred by name sleeps, one is woken and waited for.
+//!
+//! ```text
+//!  request ─► quick: dice among the machines that could not be better but for their load ─► at ease? that one
+//!                │ not at ease, or some machine is asked for by name
+//!                └─► thorough: each machine's rank, the best, dice among equals
+//! ```
+//!
+//! Both ways obey the same rules, with the same odds: the quick one finds nothing, or one of those that the thorough one
+//! would throw its dice for. It looks at one machine where the other one looks at all.
 
-use std::{cmp::Ordering, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use rand::Rng;
-use roost_model::{MachineId, MachineState, Region, service::Protocol};
+use roost_model::{MachineId, MachineState, Region};
 
-use crate::{App, Health, LoadClass, Place, Route, Target, Vantage, find_port, find_service};
+use crate::{
+    App, Binding, Cohort, Health, LoadClass, Over, Place, Target, Vantage,
+    app::Member,
+    best::{Best, Rank, Seen},
+};
+
+/// Times that the dice are thrown for a machine at ease before all are looked at.
+const QUICK_TRIES: usize = 2;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy)]
@@ -22,29 +38,6 @@ pub struct Ask<'a> {
     pub steering: &'a Steering,
     /// Machines that failed this very request a moment ago.
     pub excluded: &'a [MachineId],
-}
-
-/// What arrives at the public port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Over {
-    /// A request.
-    Http,
-    /// A connection that is carried as it is.
-    Tcp,
-    /// Datagrams of one client.
-    Udp,
-}
-
-impl Over {
-    /// Index of the service that this arrives at.
-    pub fn service(self, routes: &[Route], public_port: u16) -> Option<usize> {
-        let exactly = |protocol| find_port(routes, protocol, public_port).map(|(route, _)| route);
-        match self {
-            Self::Http => find_service(routes, public_port),
-            Self::Tcp => exactly(Protocol::Tcp),
-            Self::Udp => exactly(Protocol::Udp),
-        }
-    }
 }
 
 /// Wishes of the client (`fly-force-instance-id` and its kin), or of an app that wants a request replayed.
@@ -108,97 +101,90 @@ pub enum Unavailable {
 
 /// Chooses by the rules above; reads the machines' load at this moment.
 pub fn choose<'a>(app: &'a App, ask: &Ask<'_>, vantage: &Vantage, rng: &mut impl Rng) -> Choice<'a> {
+    let tries = if ask.names_machines() { 0 } else { QUICK_TRIES };
+    let quick = (0..tries).find_map(|_| quick(app, ask, vantage, rng));
+    quick.unwrap_or_else(|| thorough(app, ask, vantage, rng))
+}
+
+/// One of the machines that are the best whatever their load, by dice; if it is at ease, none is better.
+fn quick<'a>(app: &'a App, ask: &Ask<'_>, vantage: &Vantage, rng: &mut impl Rng) -> Option<Choice<'a>> {
+    let mut best: Best<(&Cohort, &Binding), _> = Best::default();
+    for cohort in app.cohorts() {
+        if let Standing::Running(fixed) = standing(cohort, ask, vantage)
+            && fixed.binding.health != Health::Failing
+        {
+            let rank = (fixed.region, fixed.binding.health, fixed.distance);
+            best.offer(rank, (cohort, fixed.binding), cohort.members().len(), rng);
+        }
+    }
+    let (cohort, binding) = best.found()?;
+    let members = cohort.members();
+    let Member { target, load } = match members {
+        [only] => only,
+        many => &many[rng.random_range(0..many.len())],
+    };
+    let route = usize::from(binding.route);
+    load.is_at_ease(binding.limits).then_some(Choice::Serve { target, route, wake: None })
+}
+
+/// Looks at every machine.
+fn thorough<'a>(app: &'a App, ask: &Ask<'_>, vantage: &Vantage, rng: &mut impl Rng) -> Choice<'a> {
     let mut seen = Seen::default();
-    // Most machines of an app have the same services: looked through once.
-    let mut last: Option<(&Arc<[Route]>, Option<usize>)> = None;
-    for target in &app.targets {
-        let route = match last {
-            Some((routes, route)) if Arc::ptr_eq(routes, &target.routes) => route,
-            _ => ask.over.service(&target.routes, ask.public_port),
-        };
-        last = Some((&target.routes, route));
-        seen.add(target, standing(target, route, ask, vantage), rng);
+    for cohort in app.cohorts() {
+        match standing(cohort, ask, vantage) {
+            // Whoever has no such service is not asked for in any way.
+            Standing::Out(why @ Unavailable::NoService) => seen.out(why),
+            standing => {
+                cohort.members().iter().for_each(|member| look(member, &standing, ask, &mut seen, rng));
+            }
+        }
     }
     seen.conclude()
 }
 
-/// Less is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    /// It refused connections a moment ago.
-    out: bool,
-    not_preferred: bool,
-    region: usize,
-    health: Health,
-    class: LoadClass,
-    distance: Duration,
-}
-
-/// Where one machine stands with respect to one request.
-enum Standing {
-    Ready(Rank, usize),
-    Full,
-    Asleep(Rank),
+/// Where all machines of a cohort stand with respect to one request, whatever each has to do.
+enum Standing<'a> {
+    Running(Fixed<'a>),
+    Asleep(Fixed<'a>),
     Pending(Pending),
     Out(Unavailable),
 }
 
-/// `route` is the service that the request is for, if the machine has it.
-fn standing(target: &Target, route: Option<usize>, ask: &Ask<'_>, vantage: &Vantage) -> Standing {
-    let steering = ask.steering;
-    let Some(route) = route else {
+/// What of a machine's rank is no matter of its load.
+struct Fixed<'a> {
+    binding: &'a Binding,
+    region: usize,
+    distance: Duration,
+}
+
+fn standing<'a>(cohort: &'a Cohort, ask: &Ask<'_>, vantage: &Vantage) -> Standing<'a> {
+    let Some(binding) = cohort.binding(ask.over, ask.public_port) else {
         return Standing::Out(Unavailable::NoService);
     };
-    if !allowed(target, steering) {
+    let Steering { force_regions, prefer_regions, .. } = ask.steering;
+    let region = || &cohort.traits().region;
+    if !force_regions.is_empty() && !force_regions.iter().any(|place| place.contains(region())) {
         return Standing::Out(Unavailable::NoneForced);
     }
-    let Some(distance) = vantage.distance(target) else {
+    let Some(distance) = vantage.distance(&cohort.host) else {
         return Standing::Out(Unavailable::Unreachable);
     };
-    if target.cordoned {
+    if cohort.cordoned {
         return Standing::Out(Unavailable::Cordoned);
     }
-    let limits = target.routes[route].limits;
-    let rank = Rank {
-        out: target.load.is_out(),
-        not_preferred: steering.prefer_instance.as_ref().is_some_and(|id| *id != target.id),
-        region: region_rank(&target.region, &steering.prefer_regions),
-        health: target.health[route],
-        class: target.load.class(limits.soft, limits.hard),
-        distance,
-    };
-    match target.state {
-        MachineState::Started => running(target, ask, rank, route),
-        state if state.can_start() && target.routes[route].autostart => Standing::Asleep(rank),
+    let region = if prefer_regions.is_empty() { 0 } else { region_rank(region(), prefer_regions) };
+    let fixed = Fixed { binding, region, distance };
+    match cohort.state {
+        MachineState::Started => Standing::Running(fixed),
+        state if state.can_start() && binding.autostart => Standing::Asleep(fixed),
         state if state.can_start() => Standing::Out(Unavailable::Asleep),
         MachineState::Starting | MachineState::Replacing => Standing::Pending(Pending::Starting),
         // Its host goes on from the memory that it still has, without writing or reading it.
-        MachineState::Suspending if target.routes[route].autostart => Standing::Asleep(rank),
-        MachineState::Stopping if target.routes[route].autostart => Standing::Pending(Pending::Stopping),
+        MachineState::Suspending if binding.autostart => Standing::Asleep(fixed),
+        MachineState::Stopping if binding.autostart => Standing::Pending(Pending::Stopping),
         MachineState::Stopping | MachineState::Suspending => Standing::Out(Unavailable::Asleep),
         _ => Standing::Out(Unavailable::Failed),
     }
-}
-
-fn running(target: &Target, ask: &Ask<'_>, rank: Rank, route: usize) -> Standing {
-    if target.load.is_closed() {
-        Standing::Pending(Pending::Stopping)
-    } else if ask.excluded.contains(&target.id) {
-        Standing::Pending(Pending::Excluded)
-    } else if rank.health == Health::Failing {
-        Standing::Pending(Pending::Unhealthy)
-    } else if rank.class == LoadClass::Full {
-        Standing::Full
-    } else {
-        Standing::Ready(rank, route)
-    }
-}
-
-fn allowed(target: &Target, steering: &Steering) -> bool {
-    let instance = steering.force_instance.as_ref().is_none_or(|id| *id == target.id);
-    let here = steering.force_regions.is_empty()
-        || steering.force_regions.iter().any(|place| place.contains(&target.region));
-    instance && here && steering.elsewhere_than.as_ref() != Some(&target.id)
 }
 
 /// Position among the preferred places; those that nobody named come last.
@@ -206,74 +192,68 @@ fn region_rank(region: &Region, preferred: &[Place]) -> usize {
     preferred.iter().position(|place| place.contains(region)).unwrap_or(preferred.len())
 }
 
-/// The best seen so far of each standing.
-#[derive(Default)]
-struct Seen<'a> {
-    ready: Best<'a, usize>,
-    asleep: Best<'a, ()>,
-    full: bool,
-    pending: Option<Pending>,
-    out: Option<Unavailable>,
-}
-
-impl<'a> Seen<'a> {
-    fn add(&mut self, target: &'a Arc<Target>, standing: Standing, rng: &mut impl Rng) {
-        match standing {
-            Standing::Ready(rank, route) => self.ready.offer(rank, target, route, rng),
-            Standing::Asleep(rank) => self.asleep.offer(rank, target, (), rng),
-            Standing::Full => self.full = true,
-            Standing::Pending(pending) => self.pending = self.pending.max(Some(pending)),
-            Standing::Out(why) => self.out = self.out.max(Some(why)),
-        }
+fn look<'a>(
+    member: &'a Member,
+    standing: &Standing<'_>,
+    ask: &Ask<'_>,
+    seen: &mut Seen<'a>,
+    rng: &mut impl Rng,
+) {
+    if !is_asked_for(&member.target, ask.steering) {
+        return seen.out(Unavailable::NoneForced);
     }
-
-    fn conclude(self) -> Choice<'a> {
-        // One start at a time: what starts, or has just started, may be all that is needed.
-        let wakeable = self.asleep.best.filter(|_| self.pending < Some(Pending::Excluded));
-        if let Some((rank, target, route)) = self.ready.best {
-            // The one that was asked for by name is worth a start.
-            if rank.not_preferred
-                && let Some((Rank { not_preferred: false, .. }, target, ())) = wakeable
-            {
-                return Choice::Wake { target };
-            }
-            let wake = wakeable
-                .filter(|_| rank.out || rank.class != LoadClass::UnderSoft)
-                .map(|(_, target, ())| target);
-            return Choice::Serve { target, route, wake };
-        }
-        match (wakeable, self.pending) {
-            (Some((_, target, ())), _) => Choice::Wake { target },
-            (None, _) if self.full => Choice::Queue,
-            (None, Some(pending)) => Choice::Wait(pending),
-            (None, None) => Choice::Unavailable(self.out.unwrap_or(Unavailable::NoMachines)),
-        }
+    match standing {
+        Standing::Running(fixed) => running(member, fixed, ask, seen, rng),
+        Standing::Asleep(fixed) => seen.asleep(rank(member, fixed, ask.steering), &member.target, rng),
+        Standing::Pending(pending) => seen.pending(*pending),
+        Standing::Out(why) => seen.out(*why),
     }
 }
 
-/// The best of a kind, and how many were as good.
-struct Best<'a, T> {
-    best: Option<(Rank, &'a Arc<Target>, T)>,
-    equals: u32,
+/// By name; where it is has been looked at.
+fn is_asked_for(target: &Target, steering: &Steering) -> bool {
+    steering.force_instance.as_ref().is_none_or(|id| *id == target.id)
+        && steering.elsewhere_than.as_ref().is_none_or(|id| *id != target.id)
 }
 
-impl<T> Default for Best<'_, T> {
-    fn default() -> Self {
-        Self { best: None, equals: 0 }
+fn running<'a>(
+    member: &'a Member,
+    fixed: &Fixed<'_>,
+    ask: &Ask<'_>,
+    seen: &mut Seen<'a>,
+    rng: &mut impl Rng,
+) {
+    let rank = rank(member, fixed, ask.steering);
+    if member.load.is_closed() {
+        seen.pending(Pending::Stopping);
+    } else if !ask.excluded.is_empty() && ask.excluded.contains(&member.target.id) {
+        seen.pending(Pending::Excluded);
+    } else if rank.health == Health::Failing {
+        seen.pending(Pending::Unhealthy);
+    } else if rank.class == LoadClass::Full {
+        seen.full();
+    } else {
+        seen.ready(rank, &member.target, usize::from(fixed.binding.route), rng);
     }
 }
 
-impl<'a, T> Best<'a, T> {
-    /// Keeps the better one; among `n` equals each stays with probability `1/n`.
-    fn offer(&mut self, rank: Rank, target: &'a Arc<Target>, extra: T, rng: &mut impl Rng) {
-        let order = self.best.as_ref().map_or(Ordering::Less, |(best, ..)| rank.cmp(best));
-        self.equals = match order {
-            Ordering::Less => 1,
-            Ordering::Equal => self.equals + 1,
-            Ordering::Greater => return,
-        };
-        if rng.random_ratio(1, self.equals) {
-            self.best = Some((rank, target, extra));
-        }
+fn rank(member: &Member, fixed: &Fixed<'_>, steering: &Steering) -> Rank {
+    let Binding { health, limits, .. } = fixed.binding;
+    Rank {
+        out: member.load.is_out(),
+        not_preferred: steering.prefer_instance.as_ref().is_some_and(|id| *id != member.target.id),
+        region: fixed.region,
+        health: *health,
+        class: member.load.class(limits.soft, limits.hard),
+        distance: fixed.distance,
+    }
+}
+
+impl Ask<'_> {
+    /// Machines of one cohort are not all the same to it.
+    fn names_machines(&self) -> bool {
+        let Steering { force_instance, prefer_instance, elsewhere_than, .. } = self.steering;
+        let named = force_instance.is_some() || prefer_instance.is_some() || elsewhere_than.is_some();
+        named || !self.excluded.is_empty()
     }
 }

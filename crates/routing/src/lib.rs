@@ -11,6 +11,8 @@
 //! count of requests in flight, and [`Traffic`], an app's counters.
 
 mod app;
+mod best;
+mod binding;
 mod choose;
 mod load;
 mod name;
@@ -24,14 +26,15 @@ mod target;
 mod traffic;
 mod vantage;
 
-pub use app::App;
-pub use choose::{Ask, Choice, Over, Pending, Steering, Unavailable, choose};
+pub use app::{App, Cohort};
+pub use binding::{Binding, Over};
+pub use choose::{Ask, Choice, Pending, Steering, Unavailable, choose};
 pub use load::{Load, LoadClass, Refused};
-pub use name::{app_of_host, bare_host, is_within, wildcard_above};
+pub use name::{app_label, app_of_host, bare_host, is_within, wildcard_above};
 pub use place::{Area, Place};
 pub use rate::Rate;
-pub use service::{Limits, PublicPort, Route, find_port, find_service};
+pub use service::{Limits, PublicPort, Route};
 pub use sources::Sources;
-pub use target::{Health, Target};
+pub use target::{Health, Target, Traits};
 pub use traffic::{Answers, Counts, Histogram, Traffic};
 pub use vantage::Vantage;

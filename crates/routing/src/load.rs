@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use crate::Limits;
+
 /// Set while the machine is being emptied.
 const CLOSED: u32 = 1 << 31;
 /// Set while others are tried first, because it refused connections.
@@ -167,6 +169,12 @@ impl Load {
     /// Opens the door again.
     pub fn open(&self) {
         self.word.fetch_and(!CLOSED, Ordering::AcqRel);
+    }
+
+    /// Nothing speaks against the machine: it is not being emptied, refused nobody, and is below its soft limit.
+    pub fn is_at_ease(&self, limits: Limits) -> bool {
+        self.word.load(Ordering::Acquire) & (CLOSED | OUT) == 0
+            && self.class(limits.soft, limits.hard) == LoadClass::UnderSoft
     }
 
     pub fn class(&self, soft: u32, hard: Option<u32>) -> LoadClass {

@@ -1,15 +1,25 @@
 //! Host names of apps: `<app>.<base domain>`.
 
+use std::borrow::Cow;
+
 use roost_model::AppName;
 
-/// The app that the value of a `Host` header names, or `None` when it is no app's name.
+/// What may be the name of an app in the value of a `Host` header: the label in front of the base domain, in lower case.
 ///
-/// Case, a trailing dot and a port do not matter. `base_domain` is lower case without dots at
-/// its ends.
+/// Case, a trailing dot and a port do not matter. `base_domain` is lower case without dots at its ends.
+pub fn app_label<'a>(host: &'a str, base_domain: &str) -> Option<Cow<'a, str>> {
+    let name = without_port(host).trim_end_matches('.');
+    let (label, rest) = name.split_at_checked(name.len().checked_sub(base_domain.len() + 1)?)?;
+    if !rest.starts_with('.') || !rest[1..].eq_ignore_ascii_case(base_domain) {
+        return None;
+    }
+    let lower = !label.bytes().any(|byte| byte.is_ascii_uppercase());
+    Some(if lower { Cow::Borrowed(label) } else { Cow::Owned(label.to_ascii_lowercase()) })
+}
+
+/// The app that the value of a `Host` header names, or `None` when it is no app's name.
 pub fn app_of_host(host: &str, base_domain: &str) -> Option<AppName> {
-    let name = bare_host(host);
-    let app = name.strip_suffix(base_domain)?.strip_suffix('.')?;
-    app.parse().ok()
+    app_label(host, base_domain)?.parse().ok()
 }
 
 /// Whether a name in lower case is the domain, or below it.
@@ -29,10 +39,8 @@ pub fn bare_host(host: &str) -> String {
 }
 
 fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    }
+    let digits = host.bytes().rev().take_while(u8::is_ascii_digit).count();
+    host[..host.len() - digits].strip_suffix(':').unwrap_or(host)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A machine's services, and which of them answers a public port.
+//! A machine's services, as routing needs to know them.
 
 use std::sync::Arc;
 
@@ -117,60 +117,11 @@ impl Route {
         let first = ports.clone().next();
         ports.find(|port| port.has(public_port)).or(first).map(|port| &port.http)
     }
-
-    fn speaks_http_on(&self, public_port: Option<u16>) -> bool {
-        self.protocol == Protocol::Tcp
-            && self.ports.iter().any(|port| {
-                port.handlers.contains(&Handler::Http)
-                    && public_port.is_none_or(|p| (port.first..=port.last).contains(&p))
-            })
-    }
-}
-
-/// Index of the service that answers HTTP on a public port.
-///
-/// A node's HTTP listener may sit on another port than the one it stands for (8080 for 80 without
-/// root), and it may be the only one. So a service that is published on `public_port` is best,
-/// and any other that speaks HTTP will do.
-pub fn find_service(routes: &[Route], public_port: u16) -> Option<usize> {
-    let position = |port| routes.iter().position(|route| route.speaks_http_on(port));
-    position(Some(public_port)).or_else(|| position(None))
-}
-
-/// Indices of the service that has exactly this public port, and of the port in it.
-pub fn find_port(routes: &[Route], protocol: Protocol, public_port: u16) -> Option<(usize, usize)> {
-    routes
-        .iter()
-        .enumerate()
-        .filter(|(_, route)| route.protocol == protocol)
-        .find_map(|(index, route)| Some((index, route.ports.iter().position(|port| port.has(public_port))?)))
 }
 
 #[cfg(test)]
 mod tests {
-    use roost_model::Port;
-
     use super::*;
-
-    fn service(internal_port: u16, public: u16, handlers: Vec<Handler>) -> Route {
-        let port = Port { port: Some(public), handlers, ..Port::default() };
-        let json = serde_json::json!({ "internal_port": internal_port, "ports": [port] });
-        Route::from(&serde_json::from_value::<Service>(json).unwrap())
-    }
-
-    #[test]
-    fn the_published_port_decides() {
-        let routes = [service(1, 8081, vec![Handler::Http]), service(2, 80, vec![Handler::Http])];
-        assert_eq!(find_service(&routes, 80), Some(1));
-        assert_eq!(find_service(&routes, 8081), Some(0));
-    }
-
-    #[test]
-    fn any_http_service_stands_in_and_raw_tcp_does_not() {
-        let routes = [service(1, 80, vec![]), service(2, 443, vec![Handler::Tls, Handler::Http])];
-        assert_eq!(find_service(&routes, 80), Some(1));
-        assert_eq!(find_service(&routes[..1], 80), None);
-    }
 
     #[test]
     fn the_soft_limit_never_exceeds_the_hard_one() {

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use roost_model::{MachineState, Region, machine::LONGEST_BUSY, service::Autostop};
 
-use crate::{App, Health, Target};
+use crate::{App, Health, Target, Traits};
 
 /// The moment that the plan is made for, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,11 @@ pub fn how(target: &Target) -> Autostop {
 /// Decides for one app. `idle_after`: how long a machine must have had nothing to do.
 pub fn plan(app: &App, now: Now, idle_after: Duration) -> Plan {
     let mut groups: BTreeMap<Group, Vec<&Arc<Target>>> = BTreeMap::new();
-    for target in app.targets.iter().filter(|t| serves(t)) {
+    // Looked at every second: most apps have nothing that may ever sleep, or nothing that does not.
+    if !app.cohorts().iter().any(|cohort| runs(cohort.traits()) && stops_by_itself(cohort.traits())) {
+        return Plan::default();
+    }
+    for target in app.targets().filter(|t| serves(t)) {
         let group = Group { name: target.group.clone(), region: target.region.clone() };
         groups.entry(group).or_default().push(target);
     }
@@ -89,14 +93,21 @@ fn excess<'a>(running: &[&'a Arc<Target>], now: Now) -> Option<&'a Arc<Target>> 
 
 /// Counts as a running machine of its group.
 fn serves(target: &Target) -> bool {
-    target.state == MachineState::Started && !target.cordoned && !target.load.is_closed()
+    runs(target) && !target.load.is_closed()
+}
+
+fn runs(traits: &Traits) -> bool {
+    traits.state == MachineState::Started && !traits.cordoned
 }
 
 fn may_sleep(target: &Target, now: Now) -> bool {
-    !target.routes.is_empty()
-        && !is_busy(target, now)
-        && target.routes.iter().all(|route| route.autostop != Autostop::Off)
-        && target.health.iter().all(|health| *health == Health::Passing)
+    stops_by_itself(target) && !is_busy(target, now)
+}
+
+fn stops_by_itself(traits: &Traits) -> bool {
+    !traits.routes.is_empty()
+        && traits.routes.iter().all(|route| route.autostop != Autostop::Off)
+        && traits.health.iter().all(|health| *health == Health::Passing)
 }
 
 /// Background work is the machine's to tell of; for no longer than a machine may say so.

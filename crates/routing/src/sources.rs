@@ -19,6 +19,11 @@ impl Sources {
         let within = |nets: &Vec<IpNet>| nets.iter().any(|net| net.contains(&client));
         !within(&self.deny) && self.allow.as_ref().is_none_or(within)
     }
+
+    /// Nobody is kept out.
+    pub fn is_everybody(&self) -> bool {
+        self.allow.is_none() && self.deny.is_empty()
+    }
 }
 
 impl From<&Service> for Sources {

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr},
+    ops::Deref,
     sync::Arc,
 };
 
@@ -11,31 +12,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Load, Route};
 
-/// One machine that may serve requests.
+/// One machine that may serve requests; what it may have in common with others is there as its own fields.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Target {
     pub id: MachineId,
-    pub host: HostId,
-    pub region: Region,
-    /// Machines of one group can stand in for each other.
-    pub group: Arc<str>,
     pub private_ip: Ipv6Addr,
     /// Reached only from the machine's own host.
     pub ipv4: Ipv4Addr,
-    pub state: MachineState,
     /// When its processes began to run.
     pub started_at: Option<Timestamp>,
     /// Is not put to sleep before, as it says itself.
     pub busy_until: Option<Timestamp>,
-    /// Gets no new requests, whatever its state.
-    pub cordoned: bool,
-    /// Shared by all machines with the same services.
-    pub routes: Arc<[Route]>,
-    /// Health of each route, in the order of `routes`; shared by machines for which it is the same.
-    pub health: Arc<[Health]>,
+    /// One value for all machines of the app that have it.
+    pub traits: Arc<Traits>,
     /// Handed on from one version of this value to the next: it counts what is in flight now.
     #[serde(skip)]
     pub load: Arc<Load>,
+}
+
+/// What most machines of an app have in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Traits {
+    pub host: HostId,
+    pub region: Region,
+    /// Machines of one group can stand in for each other.
+    pub group: Arc<str>,
+    pub state: MachineState,
+    /// Gets no new requests, whatever its state.
+    pub cordoned: bool,
+    /// Health of each route, in the order of `routes`.
+    pub health: Arc<[Health]>,
+    /// Shared by all machines with the same services.
+    pub routes: Arc<[Route]>,
 }
 
 /// What the checks of a service say.
@@ -46,4 +54,12 @@ pub enum Health {
     /// Some check has not finished since the machine started.
     Unknown,
     Failing,
+}
+
+impl Deref for Target {
+    type Target = Traits;
+
+    fn deref(&self) -> &Traits {
+        &self.traits
+    }
 }

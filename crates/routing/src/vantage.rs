@@ -4,8 +4,6 @@ use std::{collections::HashMap, time::Duration};
 
 use roost_model::HostId;
 
-use crate::Target;
-
 /// The node that asks, and its paths to the others.
 #[derive(Debug, Clone)]
 pub struct Vantage {
@@ -21,11 +19,11 @@ impl Vantage {
         Self { host, paths: HashMap::new() }
     }
 
-    /// Round trip to the machine's node; zero for the own one, `None` when there is no path.
-    pub fn distance(&self, target: &Target) -> Option<Duration> {
-        if target.host == self.host {
+    /// Round trip to a machine's node; zero for the own one, `None` when there is no path.
+    pub fn distance(&self, host: &HostId) -> Option<Duration> {
+        if *host == self.host {
             return Some(Duration::ZERO);
         }
-        self.paths.get(&target.host).copied()
+        self.paths.get(host).copied()
     }
 }

@@ -7,7 +7,7 @@ use proptest::{prelude::*, sample::select};
 use rand::{SeedableRng, rngs::StdRng};
 use roost_model::{MachineId, MachineState, service::Service};
 use roost_routing::{
-    App, Ask, Choice, Health, Load, LoadClass, Over, Route, Steering, Target, Vantage, choose,
+    App, Ask, Choice, Health, Load, LoadClass, Over, Route, Steering, Target, Traits, Vantage, choose,
     sleep::{Now, plan},
 };
 use serde_json::json;
@@ -68,7 +68,7 @@ fn spec() -> impl Strategy<Value = Spec> {
 }
 
 fn app(specs: &[Spec], now: Timestamp) -> App {
-    App { targets: specs.iter().map(|spec| Arc::new(target(spec, now))).collect() }
+    specs.iter().map(|spec| Arc::new(target(spec, now))).collect()
 }
 
 fn target(spec: &Spec, now: Timestamp) -> Target {
@@ -86,19 +86,22 @@ fn target(spec: &Spec, now: Timestamp) -> Target {
     while spec.out && !load.is_out() {
         load.refused(Duration::ZERO);
     }
-    Target {
-        id: MachineId::generate(),
+    let traits = Traits {
         host: spec.host.parse().unwrap(),
         region: spec.region.parse().unwrap(),
         group: "app".into(),
-        private_ip: Ipv6Addr::LOCALHOST,
-        ipv4: Ipv4Addr::LOCALHOST,
         state: spec.state,
-        started_at: Some(now - SignedDuration::from_secs(spec.idle_secs)),
-        busy_until: spec.busy.then(|| now + SignedDuration::from_secs(60)),
         cordoned: spec.cordoned,
         routes: [Route::from(&service)].into(),
         health: Arc::new([spec.health]),
+    };
+    Target {
+        id: MachineId::generate(),
+        private_ip: Ipv6Addr::LOCALHOST,
+        ipv4: Ipv4Addr::LOCALHOST,
+        started_at: Some(now - SignedDuration::from_secs(spec.idle_secs)),
+        busy_until: spec.busy.then(|| now + SignedDuration::from_secs(60)),
+        traits: Arc::new(traits),
         load: Arc::new(load),
     }
 }
@@ -118,7 +121,7 @@ fn rank(target: &Target, vantage: &Vantage) -> (bool, Health, LoadClass, Duratio
         target.load.is_out(),
         target.health[0],
         target.load.class(SOFT, Some(HARD)),
-        vantage.distance(target).unwrap(),
+        vantage.distance(&target.host).unwrap(),
     )
 }
 
@@ -127,14 +130,14 @@ fn can_serve(target: &Target, vantage: &Vantage) -> bool {
         && !target.cordoned
         && target.health[0] != Health::Failing
         && target.load.in_flight() < HARD
-        && vantage.distance(target).is_some()
+        && vantage.distance(&target.host).is_some()
 }
 
 fn can_wake(target: &Target, vantage: &Vantage) -> bool {
     (target.state.can_start() || target.state == MachineState::Suspending)
         && !target.cordoned
         && target.routes[0].autostart
-        && vantage.distance(target).is_some()
+        && vantage.distance(&target.host).is_some()
 }
 
 proptest! {
@@ -142,13 +145,13 @@ proptest! {
     fn the_best_machine_that_can_serve_serves(specs in prop::collection::vec(spec(), 0..8), seed: u64) {
         let app = app(&specs, Timestamp::now());
         let (vantage, steering) = (vantage(), Steering::default());
-        let best = app.targets.iter().filter(|t| can_serve(t, &vantage)).map(|t| rank(t, &vantage)).min();
-        let starting = app.targets.iter().any(|t| {
+        let best = app.targets().filter(|t| can_serve(t, &vantage)).map(|t| rank(t, &vantage)).min();
+        let starting = app.targets().any(|t| {
             matches!(t.state, MachineState::Starting | MachineState::Replacing)
                 && !t.cordoned
-                && vantage.distance(t).is_some()
+                && vantage.distance(&t.host).is_some()
         });
-        let wakeable = !starting && app.targets.iter().any(|t| can_wake(t, &vantage));
+        let wakeable = !starting && app.targets().any(|t| can_wake(t, &vantage));
         match choose(&app, &ask(&steering), &vantage, &mut StdRng::seed_from_u64(seed)) {
             Choice::Serve { target, wake, .. } => {
                 prop_assert!(can_serve(target, &vantage));
@@ -184,14 +187,14 @@ proptest! {
         }
         for region in ["fra", "ord"] {
             let here = |t: &&Arc<Target>| t.region.as_str() == region;
-            let running = app.targets.iter().filter(serves).filter(here).count();
-            let floor = app.targets.iter().filter(serves).filter(here);
+            let running = app.targets().filter(serves).filter(here).count();
+            let floor = app.targets().filter(serves).filter(here);
             let floor = floor.map(|t| t.routes[0].min_machines_running).max().unwrap_or(0);
             let leaving = asleep.iter().filter(|t| here(t)).count();
             prop_assert!(leaving == 0 || running - leaving >= floor as usize, "each region keeps its floor");
         }
         for excess in plan.excess.values() {
-            let others = app.targets.iter().filter(serves);
+            let others = app.targets().filter(serves);
             let others = others.filter(|t| t.id != excess.id && t.region == excess.region);
             let room: u32 = others.map(|t| SOFT.saturating_sub(t.load.in_flight())).sum();
             prop_assert!(room > excess.load.in_flight(), "the others stay under their soft limits");
@@ -249,7 +252,7 @@ fn a_request_that_was_just_refused_waits_instead_of_waking_more() {
     let asleep = Spec { state: MachineState::Stopped, ..running.clone() };
     let app = app(&[running, asleep], Timestamp::now());
     let steering = Steering::default();
-    let excluded = [app.targets[0].id.clone()];
+    let excluded = [app.targets().find(|t| t.state == MachineState::Started).unwrap().id.clone()];
     let ask = Ask { over: Over::Http, public_port: 80, steering: &steering, excluded: &excluded };
     let choice = choose(&app, &ask, &vantage(), &mut StdRng::seed_from_u64(1));
     assert!(matches!(choice, Choice::Wait(roost_routing::Pending::Excluded)), "{choice:?}");

@@ -18,7 +18,7 @@ use roost_bench_proxies::{certificate::BASE_DOMAIN, counted, machine, report::me
 use roost_catalog::{Catalog, CatalogConfig, Change};
 use roost_host_api::Machine;
 use roost_model::MachineState;
-use roost_routing::{Ask, Choice, Over, Steering, Vantage, app_of_host, choose};
+use roost_routing::{Ask, Choice, Over, Steering, Vantage, choose};
 
 const APPS: usize = 100_000;
 const MACHINES_PER_APP: usize = 10;
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
     catalog.apply([Change::HostHello(Box::new(machine::host()?)), Change::AllApps(Vec::new())]);
     fill(&catalog)?;
     let machines = APPS * MACHINES_PER_APP;
-    let there: usize = catalog.snapshot().apps().map(|app| app.routes.targets.len()).sum();
+    let there: usize = catalog.snapshot().apps().map(|app| app.routes.targets().count()).sum();
     ensure!(there == machines, "machines are missing");
     let each = |bytes: usize| bytes as f64 / machines as f64;
     let heap = each(ALLOCATED.load(Ordering::Relaxed) - heap);
@@ -72,9 +72,12 @@ fn main() -> Result<()> {
     );
     let change = change(&catalog)?;
     println!("a change of one machine: {change:.1} us CPU");
+    strain(&catalog);
+    let strained = decisions(&catalog, Traffic::Even)?;
+    println!("a decision when no machine is at ease: {strained:.0} ns CPU");
     println!(
         "result: machines={machines} apps={APPS} decision_ns={popular:.0} cold_decision_ns={cold:.0} machine_bytes={heap:.0} \
-         machine_resident_bytes={resident:.0} change_us={change:.1}"
+         machine_resident_bytes={resident:.0} change_us={change:.1} strained_decision_ns={strained:.0}"
     );
     Ok(())
 }
@@ -133,6 +136,17 @@ impl Traffic {
     }
 }
 
+/// No machine is as good as it could be any more: each decision has to look at all that an app has.
+fn strain(catalog: &Catalog) {
+    for app in catalog.snapshot().apps() {
+        for target in app.routes.targets() {
+            while !target.load.is_out() {
+                target.load.refused(Duration::ZERO);
+            }
+        }
+    }
+}
+
 fn decisions(catalog: &Catalog, traffic: Traffic) -> Result<f64> {
     let rounds =
         (0..ROUNDS).map(|round| decide(catalog, traffic, round as u64)).collect::<Result<Vec<_>>>()?;
@@ -147,9 +161,8 @@ fn decide(catalog: &Catalog, traffic: Traffic, seed: u64) -> Result<f64> {
     let begun = counted::cpu_time(process::id())?;
     for number in 0..DECISIONS {
         let host = &hosts[number % hosts.len()];
-        let name = app_of_host(host, BASE_DOMAIN).context("no app")?;
         let snapshot = catalog.load();
-        let app = snapshot.app(&name).context("an app is missing")?;
+        let app = snapshot.app_of_host(host, BASE_DOMAIN).context("an app is missing")?;
         let ask = Ask { over: Over::Http, public_port: 80, steering: &steering, excluded: &[] };
         match choose(&app.routes, &ask, &vantage, &mut rand::rng()) {
             Choice::Serve { target, .. } => black_box(target),

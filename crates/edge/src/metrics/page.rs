@@ -111,7 +111,7 @@ impl Page<'_> {
         let name = "fly_app_concurrency";
         self.head(name, "gauge", "Requests and connections that a machine has now.");
         for (app, _) in apps {
-            let running = app.routes.targets.iter().filter(|target| target.state == MachineState::Started);
+            let running = app.routes.targets().filter(|target| target.state == MachineState::Started);
             for target in running {
                 let labels = [("app", app.name.as_str()), ("instance", target.id.as_str())];
                 self.line(name, &labels, target.load.in_flight().into());

@@ -73,7 +73,7 @@ async fn nothing_is_left(node: &Node, cases: &[Case], counts: &[Counts]) {
     for (case, count) in cases.iter().zip(counts) {
         let snapshot = node.catalog.snapshot();
         let app = snapshot.apps().find(|app| app.name.as_str() == case.app).unwrap();
-        let load = &app.routes.targets[0].load;
+        let load = &app.routes.targets().next().unwrap().load;
         let held = || {
             let open = count.opened.load(Ordering::SeqCst) - count.ended.load(Ordering::SeqCst);
             let open = if case.script.speaks == Speaks::Http1 { open } else { 0 };

@@ -108,7 +108,7 @@ impl Released {
 fn note(catalog: &Catalog, loads: &Loads) {
     for app in catalog.snapshot().apps() {
         let carried = loads.get(&app.name);
-        for target in &app.routes.targets {
+        for target in app.routes.targets() {
             let count = carried.and_then(|carried| carried.get(&target.id)).copied().unwrap_or(0);
             target.load.carried_elsewhere(count);
         }

@@ -130,7 +130,7 @@ fn give(mut stream: &UnixStream, sockets: &Sockets) -> anyhow::Result<()> {
 fn loads(catalog: &Catalog) -> Loads {
     let mut loads = Loads::new();
     for app in catalog.snapshot().apps() {
-        let busy = app.routes.targets.iter().filter(|target| target.load.in_flight() > 0);
+        let busy = app.routes.targets().filter(|target| target.load.in_flight() > 0);
         let counts: std::collections::BTreeMap<_, _> =
             busy.map(|target| (target.id.clone(), target.load.in_flight())).collect();
         if !counts.is_empty() {
