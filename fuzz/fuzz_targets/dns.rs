@@ -16,9 +16,13 @@ fuzz_target!(|bytes: &[u8]| {
     let question = dns::question(&query);
     if let Some(question) = question {
         let name = dns::asked_name(question);
-        assert!(name::parse(&name).is_none() || name::is_own(&name), "what is understood is never asked of others");
+        assert!(
+            name::parse(&name).is_none() || name::is_own(&name),
+            "what is understood is never asked of others"
+        );
     }
-    for code in [ResponseCode::NotImp, ResponseCode::Refused, ResponseCode::NXDomain, ResponseCode::ServFail] {
+    for code in [ResponseCode::NotImp, ResponseCode::Refused, ResponseCode::NXDomain, ResponseCode::ServFail]
+    {
         check(&dns::reply(&query, code), &query);
     }
     if let Some(question) = question {

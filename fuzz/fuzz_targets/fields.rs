@@ -1,8 +1,8 @@
 //! Any fields of a request or an answer: what is of the connection goes, lists stay lists, and what they say is read.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use libfuzzer_sys::fuzz_target;
 use roost_wire::{accept_encoding, cookie, fields, host};
 
 const CODINGS: [&str; 3] = ["zstd", "br", "gzip"];
@@ -64,7 +64,9 @@ fn lists(mut headers: HeaderMap) {
     for name in headers.clone().keys() {
         fields::append(&mut headers, name.clone(), HeaderValue::from_static("last"));
         let mut values = headers.get_all(name).iter();
-        let (Some(value), None) = (values.next(), values.next()) else { panic!("{name} is more than one field") };
+        let (Some(value), None) = (values.next(), values.next()) else {
+            panic!("{name} is more than one field")
+        };
         assert!(value.as_bytes().ends_with(b"last"), "{name}: {value:?}");
     }
 }

@@ -1,9 +1,16 @@
 //! Any text where a name comes from outside: hosts of requests, questions to the resolver, images and their registry.
 #![no_main]
 
+use std::{
+    fmt::{Debug, Display},
+    str::FromStr,
+};
+
 use libfuzzer_sys::fuzz_target;
 use roost_images::path;
-use roost_model::{ImageRef, image_ref::check_repository};
+use roost_model::{
+    AppName, GoDuration, ImageRef, InstanceId, MachineId, Region, VolumeName, image_ref::check_repository,
+};
 use roost_wire::dns::name;
 
 fuzz_target!(|text: &str| {
@@ -19,7 +26,18 @@ fuzz_target!(|text: &str| {
         assert_eq!(check_repository(&repository), Ok(()), "it names a folder");
         assert!(!repository.split('/').any(|part| matches!(part, "" | "." | "..")));
     }
-    if let Ok(image) = text.parse::<ImageRef>() {
-        assert_eq!(image.to_string().parse::<ImageRef>().as_ref(), Ok(&image));
-    }
+    same::<ImageRef>(text);
+    same::<AppName>(text);
+    same::<MachineId>(text);
+    same::<InstanceId>(text);
+    same::<Region>(text);
+    same::<VolumeName>(text);
+    same::<GoDuration>(text);
 });
+
+/// What is written is read as the same.
+fn same<T: FromStr + Display + PartialEq + Debug>(text: &str) {
+    let Ok(value) = text.parse::<T>() else { return };
+    let written = value.to_string();
+    assert_eq!(written.parse::<T>().ok(), Some(value), "{written}");
+}

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
 use libfuzzer_sys::fuzz_target;
 use roost_model::Service;
 use roost_routing::Sources;
@@ -22,14 +23,12 @@ fuzz_target!(|input: (u32, u128, &str)| {
 });
 
 fn contains(net: &str, client: IpAddr) -> bool {
-    let (address, length) = net.split_once('/').expect("a network that was read has a length");
-    let length: u32 = length.parse().expect("a length");
-    match (address.parse().expect("an address"), client) {
-        (IpAddr::V4(net), IpAddr::V4(client)) => {
-            (u32::from(net) ^ u32::from(client)).checked_shr(32 - length).unwrap_or(0) == 0
-        }
+    let net: IpNet = net.parse().expect("a network that was read");
+    let shared = |same: u32| same >= net.prefix_len().into();
+    match (net.addr(), client) {
+        (IpAddr::V4(net), IpAddr::V4(client)) => shared((u32::from(net) ^ u32::from(client)).leading_zeros()),
         (IpAddr::V6(net), IpAddr::V6(client)) => {
-            (u128::from(net) ^ u128::from(client)).checked_shr(128 - length).unwrap_or(0) == 0
+            shared((u128::from(net) ^ u128::from(client)).leading_zeros())
         }
         _ => false,
     }

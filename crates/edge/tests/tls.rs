@@ -8,7 +8,7 @@ use std::{io, sync::Arc, time::Duration};
 use axum::{Router, body::Body, http::HeaderMap};
 use http::Request;
 use http_body_util::BodyExt as _;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use jiff::Timestamp;
 use roost_catalog::{Challenge, Change, NameEntry};
 use roost_fake_host::FakeMachine;
@@ -139,6 +139,79 @@ async fn who_asks_for_no_name_or_an_unknown_one_or_an_unknown_protocol_is_told_s
     let mut config = trusting(std::slice::from_ref(&root));
     config.alpn_protocols = vec![b"gopher".to_vec()];
     assert!(alert(connect(&node, "www.example.com", config).await).contains("NoApplicationProtocol"));
+}
+
+#[tokio::test]
+async fn who_speaks_an_old_version_or_no_tls_at_all_is_told_so() {
+    let only_new = json!([{
+        "port": 443, "handlers": ["tls", "http"],
+        "tls_options": { "default_self_signed": true, "versions": ["TLSv1.3"] },
+    }]);
+    let node = Node::with([FakeMachine::of("web", says("web")).started().service("ports", only_new)]).await;
+    let (config, _) = trusting_anyone();
+    connect_soon(&node, "web.roost.test", &config).await;
+    let mut only_old = ClientConfig::builder_with_protocol_versions(&[&TLS12])
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    only_old.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let refused = connect(&node, "web.roost.test", only_old).await.unwrap_err().to_string();
+    assert!(refused.contains("ProtocolVersion"), "{refused}");
+    // A client that knows no more than TLS 1.1, and one that knows none.
+    const ALERT: u8 = 21;
+    const HANDSHAKE_FAILURE: u8 = 40;
+    const PROTOCOL_VERSION: u8 = 70;
+    let answer = raw(&node, &hello_of_tls_1_1("web.roost.test")).await;
+    assert!(matches!(answer[..], [ALERT, .., HANDSHAKE_FAILURE | PROTOCOL_VERSION]), "{answer:?}");
+    let answer = raw(&node, b"GET / HTTP/1.1\r\nhost: web.roost.test\r\n\r\n").await;
+    assert!(answer.is_empty() || answer[0] == ALERT, "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_host_of_a_request_counts_and_not_the_name_of_the_handshake() {
+    let machines =
+        [FakeMachine::of("web", says("web")).started(), FakeMachine::of("shop", says("shop")).started()];
+    let node = Node::configured(machines, |config| config.self_signed = true).await;
+    let (mut config, _) = trusting_anyone();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let stream = connect_soon(&node, "web.roost.test", &config).await;
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    for (host, status, code, body) in [
+        ("web.roost.test", 200, None, "web"),
+        ("shop.roost.test", 200, None, "shop"),
+        ("nobody.roost.test", 404, Some("E101"), "E101 "),
+        ("elsewhere.example", 404, Some("E101"), "E101 "),
+    ] {
+        let request = Request::get(format!("https://{host}/")).body(Body::empty()).unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        let seen = (answer.status().as_u16(), answer.headers().get("roost-error").cloned());
+        assert_eq!((seen.0, seen.1.as_ref().map(|code| code.to_str().unwrap())), (status, code), "{host}");
+        let text = answer.into_body().collect().await.unwrap().to_bytes();
+        assert!(text.starts_with(body.as_bytes()), "{host}: {text:?}");
+    }
+}
+
+/// All that the TLS port answers to these bytes.
+async fn raw(node: &Node, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(node.tls_address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await;
+    let _ = ended.expect("the edge ends the connection");
+    answer
+}
+
+/// The first message of a client (RFC 4346, section 7.4.1.2), which asks for `name` (RFC 6066, section 3).
+fn hello_of_tls_1_1(name: &str) -> Vec<u8> {
+    const AES_128_CBC_SHA: [u8; 2] = [0x00, 0x2f];
+    let behind_length = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes(), bytes].concat();
+    let names = behind_length(&[&[0][..], &behind_length(name.as_bytes())].concat());
+    let extensions = behind_length(&[&[0, 0][..], &behind_length(&names)].concat());
+    let suites = behind_length(&AES_128_CBC_SHA);
+    let body = [&[3, 2][..], &[7; 32], &[0], &suites, &[1, 0], &extensions].concat();
+    let handshake = [&[1, 0][..], &behind_length(&body)].concat();
+    [&[22, 3, 1][..], &behind_length(&handshake)].concat()
 }
 
 #[tokio::test]

@@ -14,35 +14,63 @@ pub struct GoDuration(pub Duration);
 #[error("invalid duration \"{0}\"; write a number and a unit, such as 500ms, 10s or 1m30s")]
 pub struct InvalidDuration(String);
 
-const UNITS: [(&str, f64); 7] =
-    [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)];
+/// Nanoseconds of each unit.
+const UNITS: [(&str, u64); 7] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
 
 /// Longest duration that is accepted: 100 years, well inside what counts nanoseconds.
-const MAX_NANOS: f64 = 100.0 * 365.0 * 24.0 * 3600e9;
+const MAX_NANOS: u64 = 100 * 365 * 24 * 3_600_000_000_000;
+
+/// Digits after a point that count: those of an hour beyond them are no nanosecond.
+const FRACTION_DIGITS: usize = 15;
 
 impl FromStr for GoDuration {
     type Err = InvalidDuration;
 
     fn from_str(text: &str) -> Result<Self, InvalidDuration> {
-        let invalid = || InvalidDuration(text.to_owned());
-        if text == "0" {
-            return Ok(Self::default());
-        }
-        let (mut rest, mut nanos) = (text, 0.0);
-        while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(invalid)?;
-            let number: f64 = rest[..digits].parse().map_err(|_| invalid())?;
-            rest = &rest[digits..];
-            let end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
-            let (_, scale) = UNITS.iter().find(|(unit, _)| *unit == &rest[..end]).ok_or_else(invalid)?;
-            nanos += number * scale;
-            rest = &rest[end..];
-        }
-        if text.is_empty() || nanos > MAX_NANOS {
-            return Err(invalid());
-        }
-        Ok(Self(Duration::from_nanos(nanos.round() as u64)))
+        let nanos = if text == "0" { Some(0) } else { nanos(text) };
+        nanos.and_then(Self::of_nanos).ok_or_else(|| InvalidDuration(text.to_owned()))
     }
+}
+
+impl GoDuration {
+    fn of_nanos(nanos: u64) -> Option<Self> {
+        (nanos <= MAX_NANOS).then_some(Self(Duration::from_nanos(nanos)))
+    }
+}
+
+/// The sum of numbers with units.
+fn nanos(text: &str) -> Option<u64> {
+    let (mut rest, mut sum) = (text, None);
+    while !rest.is_empty() {
+        let (number, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+        let end = behind.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(end);
+        let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        sum = Some(sum.unwrap_or(0u64).checked_add(scaled(number, *scale)?)?);
+        rest = behind;
+    }
+    sum
+}
+
+/// A decimal number times `scale`, in whole numbers: what is written is read exactly.
+fn scaled(number: &str, scale: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
+        return None;
+    }
+    let fraction = &fraction[..fraction.len().min(FRACTION_DIGITS)];
+    let digits = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u64>().ok() };
+    let one = 10u128.pow(fraction.len() as u32);
+    let part = (u128::from(digits(fraction)?) * u128::from(scale) + one / 2) / one;
+    digits(whole)?.checked_mul(scale)?.checked_add(u64::try_from(part).ok()?)
 }
 
 impl fmt::Display for GoDuration {
@@ -108,7 +136,8 @@ impl<'de> Deserialize<'de> for GoDuration {
             Text(String),
         }
         match Form::deserialize(deserializer)? {
-            Form::Nanos(n) => Ok(Self(Duration::from_nanos(n))),
+            Form::Nanos(n) => Self::of_nanos(n)
+                .ok_or_else(|| de::Error::custom(format_args!("a duration of {n} ns is over 100 years"))),
             Form::Text(text) => text.parse().map_err(de::Error::custom),
         }
     }
@@ -120,14 +149,26 @@ mod tests {
 
     #[test]
     fn go_texts_round_trip() {
-        for text in ["0s", "500ms", "10s", "1m30s", "2h0m0s", "1.5s"] {
+        for text in
+            ["0s", "500ms", "10s", "1m30s", "2h0m0s", "1.5s", "876000h0m0s", "875999h59m59.999999999s"]
+        {
             assert_eq!(text.parse::<GoDuration>().unwrap().to_string(), text);
         }
     }
 
     #[test]
+    fn what_is_stored_is_read_again() {
+        for (json, stored) in [("1500000000", "1.5s"), ("\"0.5h\"", "30m0s"), ("\".1ms\"", "100000ns")] {
+            let duration: GoDuration = serde_json::from_str(json).unwrap();
+            assert_eq!(duration.to_string(), stored);
+            assert_eq!(stored.parse(), Ok(duration));
+        }
+        serde_json::from_str::<GoDuration>("18446744073709551615").unwrap_err();
+    }
+
+    #[test]
     fn nonsense_is_refused() {
-        for text in ["", "10", "s", "5 s", "-1s", "1y", "9999999h", "1..5s"] {
+        for text in ["", "10", "s", "5 s", "-1s", "1y", "9999999h", "1..5s", ".s", "876000h0m0.000000001s"] {
             assert!(text.parse::<GoDuration>().is_err(), "{text}");
         }
     }

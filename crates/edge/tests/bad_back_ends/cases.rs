@@ -113,6 +113,16 @@ fn not_whole() -> Vec<Case> {
             [chunks("5\r\nhello\r\n10000000000000000\r\nhello"), Act::Close],
             Seen::CutOff,
         ),
+        case(
+            "endless-chunk-extension",
+            [chunks("5\r\nhello\r\n5;x="), Act::Forever(b"xxxxxxxxxxxxxxxx".repeat(64))],
+            Seen::CutOff,
+        ),
+        case(
+            "endless-trailers",
+            [chunks("5\r\nhello\r\n0\r\n"), Act::Forever(b"x: y\r\n".repeat(64))],
+            Seen::CutOff,
+        ),
         case("bad-chunk-end", [chunks("5\r\nhelloX\r\n0\r\n\r\n"), Act::Close], Seen::CutOff),
         case("cut-off-and-compressed", [chunks("5\r\nhello\r\n"), Act::Close], Seen::CutOff)
             .options(json!({ "compress": true })),
@@ -125,8 +135,13 @@ fn more_than_whole() -> Vec<Case> {
     let length = format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello{behind}");
     let fields = "Transfer-Encoding: chunked\r\nContent-Length: 3";
     let both = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n5\r\nhello\r\n0\r\n\r\n{behind}");
+    let no_content = format!("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello{behind}");
+    let not_modified = format!("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n{behind}");
+    let no_body = |status| Seen::Whole { status, body: String::new() };
     let interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
     vec![
+        case("body-of-no-content", [say(no_content), Act::Stall], no_body(204)),
+        case("body-of-not-modified", [say(not_modified), Act::Stall], no_body(304)),
         case("length-too-short", [say(length), Act::Stall], whole("hello")),
         case("length-beside-chunks", [say(both), Act::Stall], whole("hello")),
         case("until-the-end", [say("HTTP/1.0 200 OK\r\n\r\nhello"), Act::Close], whole("hello")),

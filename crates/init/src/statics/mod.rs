@@ -10,7 +10,7 @@
 
 mod answer;
 mod folder;
-mod request;
+pub mod request;
 mod server;
 
 use std::{
