@@ -69,7 +69,10 @@ impl RequestId {
         let ulid = Ulid::generate().array_to_str(&mut ulid);
         let text = Bytes::from([ulid, region.as_str()].join("-"));
         let value = HeaderValue::from_maybe_shared(text);
-        Self(value.unwrap_or_else(|_| HeaderValue::from_static("invalid")))
+        let mut value = value.unwrap_or_else(|_| HeaderValue::from_static("invalid"));
+        // No secret, but never the same again: over HTTP/2 it is kept out of the table of fields.
+        value.set_sensitive(true);
+        Self(value)
     }
 
     pub fn as_str(&self) -> &str {
@@ -108,9 +111,10 @@ pub(crate) fn to_app(
     fields::append(headers, header::VIA, HeaderValue::from_static(via(version)));
 }
 
-/// Makes the headers of an answer those that the client shall see, as far as they are of this connection.
-pub(crate) fn to_client(headers: &mut HeaderMap) {
-    let upgrade = fields::upgrade(headers);
+/// Makes the headers of an answer those that the client shall see, as far as they are of this connection. `version` is
+/// the client's.
+pub(crate) fn to_client(headers: &mut HeaderMap, version: Version) {
+    let upgrade = fields::upgrade(headers).filter(|_| version < Version::HTTP_2);
     fields::remove_hop_by_hop(headers);
     if let Some(protocol) = upgrade {
         headers.insert(header::UPGRADE, protocol);

@@ -38,6 +38,20 @@ pub const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Most bytes of a head over HTTP/2, by its own count of them.
 pub const H2_HEAD: u32 = 64 * 1024;
 
+/// Streams that the client has reset before the edge saw their requests, those that the edge has reset and still knows,
+/// for frames that were under way, and those that break the protocol, of an HTTP/2 connection: past the first and the last
+/// the client is sent away.
+pub const H2_EARLY_RESETS: usize = 20;
+pub const H2_REMEMBERED_RESETS: usize = 50;
+pub const H2_FAULTY_STREAMS: usize = 1024;
+
+/// Requests of one HTTP/2 connection that its client may give up before it has an answer, beyond those that it lets
+/// be answered: all that there can be at once, ten times.
+pub const H2_GIVEN_UP: u32 = 10 * H2_STREAMS;
+
+/// How long an HTTP/2 connection is kept without a request: as long as clients keep one for the next.
+pub const H2_IDLE: Duration = Duration::from_secs(300);
+
 /// How long the client of an HTTP/2 connection may take to answer a ping.
 pub const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
 use http_body_util::Full;
-use hyper::upgrade::OnUpgrade;
 use roost_model::{AppName, HttpOptions};
 use roost_routing::{Over, Target};
 use roost_wire::{cookie, fields};
@@ -17,7 +16,7 @@ use crate::{
     client_body::ClientBody,
     compress,
     context::Edge,
-    destination, dress,
+    date, destination, dress,
     exchange::Answered,
     failure::{Code, Failure},
     forward::Outgoing,
@@ -27,7 +26,7 @@ use crate::{
     replay::Trip,
     respond::{AnswerBody, AppBody},
     route::Journey,
-    upgrade,
+    upgrade::{self, ClientEnd},
     websocket::Extended,
     well_known,
 };
@@ -50,10 +49,11 @@ pub(crate) async fn handle(
     let version = response.version();
     let options = response.extensions_mut().remove::<Arc<HttpOptions>>();
     let options = options.as_ref().and_then(|options| options.response.as_ref());
-    headers::to_client(response.headers_mut());
+    headers::to_client(response.headers_mut(), asked_over);
     if options.is_none_or(|options| options.pristine != Some(true)) {
         headers::add_own(response.headers_mut(), &id, version);
     }
+    response.headers_mut().entry(header::DATE).or_insert_with(date::now);
     if let (Some(alternative), Some(_), false) = (&edge.alternative, &client.tls, client.is_inside()) {
         response.headers_mut().entry(header::ALT_SVC).or_insert_with(|| alternative.clone());
     }
@@ -76,7 +76,7 @@ async fn serve(
     mut request: Request<ClientBody>,
 ) -> Result<Response<AnswerBody>, Failure> {
     let extended = Extended::translate(&mut request);
-    let upgrade = fields::upgrade(request.headers()).map(|_| hyper::upgrade::on(&mut request));
+    let upgrade = fields::upgrade(request.headers()).map(|_| ClientEnd::of(&mut request));
     let (mut head, body) = request.into_parts();
     let host = host(&mut head)?;
     if let Some(answer) = well_known::challenge(edge, &head) {
@@ -166,7 +166,7 @@ fn switch(
     mut head: http::response::Parts,
     backend: Backend,
     permit: Permit,
-    upgrade: Option<OnUpgrade>,
+    upgrade: Option<ClientEnd>,
     extended: Option<Extended>,
     options: Arc<HttpOptions>,
 ) -> Result<Response<AnswerBody>, Failure> {

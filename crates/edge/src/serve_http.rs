@@ -3,12 +3,9 @@
 
 use std::{convert::Infallible, io, pin::Pin, sync::Arc, time::Duration};
 
-use hyper::{
-    body::Incoming,
-    server::conn::{http1, http2},
-    service::service_fn,
-};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use bytes::Bytes;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +15,7 @@ use crate::{
     client_body::ClientBody,
     client_io::ClientIo,
     context::Edge,
-    destination, limits, request,
+    destination, http2, limits, request,
     rewound::Rewound,
 };
 
@@ -35,50 +32,39 @@ pub(crate) async fn serve_http(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let client = Arc::new(client);
-    let (own, head_timeout) = (edge.clone(), head_timeout(&edge, &client));
+    let head_timeout = head_timeout(&edge, &client);
+    if version == HttpVersion::Http2 {
+        let io = Rewound::new(Bytes::new(), io);
+        return Box::pin(http2::serve(edge, io, client, head_timeout, shutdown)).await;
+    }
+    let (own, asking) = (edge.clone(), client.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let (edge, client) = (edge.clone(), client.clone());
+        let (edge, client) = (own.clone(), asking.clone());
         let request = ClientBody::of(request);
         async move { Ok::<_, Infallible>(request::handle(&edge, &client, request).await) }
     });
-    // The same for all, whose connections have no type in common.
-    macro_rules! until_done {
-        ($connection:expr, $version:expr) => {{
-            let mut connection: Pin<&mut _> = $connection;
-            match shutdown.run_until_cancelled(connection.as_mut()).await {
-                Some(served) => served,
-                None => {
-                    // Over HTTP/1.1 a client may be sending on an idle connection right now. In a handover there
-                    // is time to wait for it, and to close with its answer.
-                    if $version == HttpVersion::Http2 || own.config.handover.limit().is_none() {
-                        connection.as_mut().graceful_shutdown();
-                    }
-                    timeout(own.config.grace(), connection).await.unwrap_or(Ok(()))
-                }
-            }
-        }};
-    }
     let io = TokioIo::new(Batched::new(io));
-    let served = match version {
-        HttpVersion::Http2 => {
-            let mut connection = Box::pin(http2(head_timeout).serve_connection(io, service));
-            until_done!(connection.as_mut(), HttpVersion::Http2)
-        }
-        HttpVersion::Http1 => {
-            let mut connection = http1(head_timeout).serve_connection(io, service).with_upgrades();
-            match until_done!(Pin::new(&mut connection), HttpVersion::Http1) {
-                // The client knows beforehand that HTTP/2 is spoken here, and begins with it (RFC 9113, section 3.3).
-                Err(error) if error.is_parse_version_h2() => {
-                    let Some(parts) = connection.into_parts() else { return Ok(()) };
-                    let io = TokioIo::new(Rewound::new(parts.read_buf, parts.io.into_inner()));
-                    let mut connection = Box::pin(http2(head_timeout).serve_connection(io, parts.service));
-                    until_done!(connection.as_mut(), HttpVersion::Http2)
-                }
-                served => served,
+    let mut connection = http1(head_timeout).serve_connection(io, service).with_upgrades();
+    let served = match shutdown.run_until_cancelled(Pin::new(&mut connection)).await {
+        Some(served) => served,
+        None => {
+            // A client may be sending on an idle connection right now. In a handover there is time to wait for it,
+            // and to close with its answer.
+            if edge.config.handover.limit().is_none() {
+                Pin::new(&mut connection).graceful_shutdown();
             }
+            timeout(edge.config.grace(), Pin::new(&mut connection)).await.unwrap_or(Ok(()))
         }
     };
-    served.map_err(io::Error::other)
+    match served {
+        // The client knows beforehand that HTTP/2 is spoken here, and begins with it (RFC 9113, section 3.3).
+        Err(error) if error.is_parse_version_h2() => {
+            let Some(parts) = connection.into_parts() else { return Ok(()) };
+            let io = Rewound::new(parts.read_buf, parts.io.into_inner().into_inner());
+            Box::pin(http2::serve(edge, io, client, head_timeout, shutdown)).await
+        }
+        served => served.map_err(io::Error::other),
+    }
 }
 
 /// As the app says, where it is known before the request is: by the name in the handshake, or the port.
@@ -92,19 +78,5 @@ fn head_timeout(edge: &Edge, client: &Client) -> Duration {
 fn http1(head_timeout: Duration) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(limits::MAX_BUFFER);
-    http
-}
-
-fn http2(head_timeout: Duration) -> http2::Builder<TokioExecutor> {
-    let mut http = http2::Builder::new(TokioExecutor::new());
-    http.timer(TokioTimer::new())
-        .max_concurrent_streams(limits::H2_STREAMS)
-        .initial_stream_window_size(limits::H2_STREAM_WINDOW)
-        .initial_connection_window_size(limits::H2_CONNECTION_WINDOW)
-        .max_send_buf_size(limits::MAX_BUFFER)
-        .max_header_list_size(limits::H2_HEAD)
-        .keep_alive_interval(head_timeout)
-        .keep_alive_timeout(limits::H2_PING_TIMEOUT)
-        .enable_connect_protocol();
     http
 }

@@ -3,18 +3,25 @@
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
-use http::{HeaderMap, header};
-use hyper::upgrade::OnUpgrade;
+use http::{HeaderMap, Request, header};
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split},
     time::timeout,
 };
+use tokio_util::either::Either;
 use tracing::debug;
 
 use crate::{
-    activity::Activity, backend::Backend, context::Edge, limits::HALF_CLOSED, permit::Permit,
-    rewound::Rewound, websocket,
+    activity::Activity,
+    backend::Backend,
+    context::Edge,
+    http2::{Promised, Tunnel},
+    limits::HALF_CLOSED,
+    permit::Permit,
+    rewound::Rewound,
+    websocket,
 };
 
 /// What the ends agreed to speak.
@@ -35,11 +42,36 @@ impl Protocol {
     }
 }
 
+/// What the client's end of a request becomes when the app agrees: its connection, or a stream of that.
+pub(crate) enum ClientEnd {
+    Http1(OnUpgrade),
+    Http2(Promised),
+}
+
+impl ClientEnd {
+    pub fn of<B>(request: &mut Request<B>) -> Self {
+        match request.extensions_mut().remove() {
+            Some(promised) => Self::Http2(promised),
+            None => Self::Http1(hyper::upgrade::on(request)),
+        }
+    }
+
+    /// Once the client has been told.
+    async fn ready(self) -> io::Result<Either<TokioIo<Upgraded>, Tunnel>> {
+        Ok(match self {
+            Self::Http1(connection) => {
+                Either::Left(TokioIo::new(connection.await.map_err(io::Error::other)?))
+            }
+            Self::Http2(promised) => Either::Right(promised.kept().await?),
+        })
+    }
+}
+
 /// Carries a WebSocket, or whatever was agreed on; holds the request's place until it ends.
 pub(crate) async fn tunnel(
     edge: Arc<Edge>,
     protocol: Protocol,
-    client: OnUpgrade,
+    client: ClientEnd,
     backend: Backend,
     permit: Permit,
     idle_timeout: Option<Duration>,
@@ -53,14 +85,14 @@ pub(crate) async fn tunnel(
 async fn carry(
     edge: &Edge,
     protocol: Protocol,
-    client: OnUpgrade,
+    client: ClientEnd,
     backend: Backend,
     permit: &Permit,
     idle_timeout: Option<Duration>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let leave = edge.tunnels.leave_of(&permit.target().id);
     let activity = Activity::default();
-    let client = activity.of(TokioIo::new(client.await?));
+    let client = activity.of(client.ready().await?);
     let Some((app, early)) = backend.into_upgraded().await else { return Ok(()) };
     let app = Rewound::new(early, app);
     let carried = async {

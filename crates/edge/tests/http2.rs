@@ -19,7 +19,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use roost_fake_host::FakeMachine;
 use rustls::pki_types::ServerName;
 use serde_json::json;
-use support::{Node, tls::trusting_anyone};
+use support::{
+    Node,
+    frames::{DATA, END_HEADERS, END_STREAM, Frames, HEADERS, fields, write},
+    tls::trusting_anyone,
+};
 use tokio::{net::TcpStream, sync::Barrier};
 use tokio_rustls::TlsConnector;
 
@@ -95,4 +99,34 @@ async fn bodies_larger_than_every_window_arrive_whole() {
     let sent = "0123456789abcdef".repeat(512 * 1024);
     let request = Request::post("https://web.roost.test/").body(Body::from(sent.clone())).unwrap();
     assert!(text(&mut connect(&node).await, request).await == sent, "8 MiB come back as they were");
+}
+
+/// Kinds and flags of the frames with which one request is answered.
+async fn answered_with(node: &Node, method: &str, path: &str) -> Vec<(u8, u8)> {
+    let mut frames = Frames::connect(node, "web.roost.test").await;
+    let pseudo =
+        [(":method", method), (":scheme", "https"), (":authority", "web.roost.test"), (":path", path)];
+    let mut bytes = Vec::new();
+    write(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 1, &fields(pseudo));
+    frames.send(&bytes).await.unwrap();
+    let mut answer = Vec::new();
+    while answer.last().is_none_or(|(_, flags)| flags & END_STREAM == 0) {
+        let frame = frames.next().await.unwrap();
+        if frame.stream == 1 {
+            answer.push((frame.kind, frame.flags));
+        }
+    }
+    answer
+}
+
+#[tokio::test]
+async fn an_answer_ends_with_the_last_frame_that_says_something() {
+    let app = Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route("/nothing", get(|| async { http::StatusCode::NO_CONTENT }));
+    let node = Node::with([machine(app)]).await;
+    let (head, last) = (END_HEADERS, END_HEADERS | END_STREAM);
+    assert_eq!(answered_with(&node, "GET", "/").await, [(HEADERS, head), (DATA, END_STREAM)]);
+    assert_eq!(answered_with(&node, "HEAD", "/").await, [(HEADERS, last)]);
+    assert_eq!(answered_with(&node, "GET", "/nothing").await, [(HEADERS, last)]);
 }

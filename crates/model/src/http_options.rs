@@ -58,8 +58,16 @@ pub struct ResponseOptions {
 pub struct HeaderRules(BTreeMap<String, HeaderRule>);
 
 /// Headers that are a connection's or a body's, not an answer's: to change them would break it.
-const FRAMING: [&str; 7] =
-    ["connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+const FRAMING: [&str; 8] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 impl HeaderRules {
     pub fn is_empty(&self) -> bool {

@@ -2,8 +2,8 @@
 //! Apps are asked the second way, whichever the client's is.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use h2::ext::Protocol;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header, response};
-use hyper::ext::Protocol;
 use ring::digest;
 
 use crate::failure::{Code, Failure};

@@ -1,28 +1,16 @@
-//! One request over HTTP/2, written frame by frame (RFC 9113, section 4), since no client library would send it.
+//! One request over HTTP/2, written frame by frame, since no client library would send it.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
-use rustls::pki_types::ServerName;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
+use tokio::time::timeout;
 
 use super::{corpus::Case, trial::Taken};
-use crate::support::{Node, tls::trusting_anyone};
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+use crate::support::{
+    Node,
+    frames::{
+        DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, RST_STREAM, fields as block, write as frame,
+    },
+};
 
 /// Of the only request.
 const STREAM: u32 = 1;
@@ -34,16 +22,11 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Sends the case's request on a connection of its own, and waits for what becomes of it.
 pub async fn send(node: &Node, host: &str, case: &Case) -> Taken {
-    let (mut config, _) = trusting_anyone();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(node.tls_address).await.unwrap();
-    let name = ServerName::try_from(host.to_owned()).unwrap();
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-    let mut bytes = PREFACE.to_vec();
-    frame(&mut bytes, SETTINGS, 0, 0, &[]);
+    let mut frames = Frames::connect(node, host).await;
+    let mut bytes = Vec::new();
     request(&mut bytes, host, case);
-    let _ = stream.write_all(&bytes).await;
-    let end = timeout(LIMIT, end_of(&mut stream)).await;
+    let _ = frames.send(&bytes).await;
+    let end = timeout(LIMIT, end_of(&mut frames)).await;
     let end = end.unwrap_or_else(|_| panic!("{}: no answer", case.name)).unwrap_or(End::Closed);
     let refused = match end {
         End::Reset | End::GoneAway | End::Closed => true,
@@ -65,29 +48,9 @@ fn request(bytes: &mut Vec<u8>, host: &str, case: &Case) {
     }
 }
 
-fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    bytes.extend_from_slice(&length[1..]);
-    bytes.extend_from_slice(&[kind, flags]);
-    bytes.extend_from_slice(&stream.to_be_bytes());
-    bytes.extend_from_slice(payload);
-}
-
-/// Literal fields without indexing, with new names (RFC 7541, section 6.2.2).
 fn fields(fields: &[(String, String)], host: &str) -> Vec<u8> {
-    let mut block = Vec::new();
-    for (name, value) in fields {
-        block.push(0);
-        text(&mut block, name);
-        text(&mut block, &value.replace("{host}", host));
-    }
-    block
-}
-
-fn text(block: &mut Vec<u8>, text: &str) {
-    let length = u8::try_from(text.len()).ok().filter(|length| *length < 127);
-    block.push(length.expect("texts of cases are short"));
-    block.extend_from_slice(text.as_bytes());
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name, value.replace("{host}", host))).collect();
+    block(fields.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
 #[derive(Debug)]
@@ -100,22 +63,18 @@ enum End {
 }
 
 /// Reads frames until the request has come to its end.
-async fn end_of(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<End> {
+async fn end_of(frames: &mut Frames) -> io::Result<End> {
     let mut status = None;
     loop {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await?;
-        let [a, b, c, kind, flags, id @ ..] = head;
-        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
-        stream.read_exact(&mut payload).await?;
-        let ours = u32::from_be_bytes(id) == STREAM;
-        match kind {
+        let frame = frames.next().await?;
+        let ours = frame.stream == STREAM;
+        match frame.kind {
             GOAWAY => return Ok(End::GoneAway),
             RST_STREAM if ours => return Ok(status.map_or(End::Reset, End::Answered)),
-            HEADERS if ours => status = status.or(payload.first().copied()),
+            HEADERS if ours => status = status.or(frame.payload.first().copied()),
             _ => {}
         }
-        let ended = ours && matches!(kind, HEADERS | DATA) && flags & END_STREAM != 0;
+        let ended = ours && matches!(frame.kind, HEADERS | DATA) && frame.flags & END_STREAM != 0;
         if let (true, Some(status)) = (ended, status) {
             return Ok(End::Answered(status));
         }
