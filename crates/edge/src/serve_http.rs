@@ -19,6 +19,9 @@ use crate::{
     rewound::Rewound,
 };
 
+/// What requests over HTTP/1.1 are read from.
+pub(crate) type ClientStream = TokioIo<Batched<ClientIo>>;
+
 /// The versions of HTTP that are spoken over TLS, the best first, as ALPN names them.
 pub(crate) const ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
 
@@ -43,7 +46,7 @@ pub(crate) async fn serve_http(
         let request = ClientBody::of(request);
         async move { Ok::<_, Infallible>(request::handle(&edge, &client, request).await) }
     });
-    let io = TokioIo::new(Batched::new(io));
+    let io: ClientStream = TokioIo::new(Batched::new(io));
     let mut connection = http1(head_timeout).serve_connection(io, service).with_upgrades();
     let served = match shutdown.run_until_cancelled(Pin::new(&mut connection)).await {
         Some(served) => served,

@@ -5,7 +5,6 @@ use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Request, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split},
     time::timeout,
@@ -16,11 +15,13 @@ use tracing::debug;
 use crate::{
     activity::Activity,
     backend::Backend,
+    client_io::ClientIo,
     context::Edge,
     http2::{Promised, Tunnel},
     limits::HALF_CLOSED,
     permit::Permit,
     rewound::Rewound,
+    serve_http::ClientStream,
     websocket,
 };
 
@@ -57,14 +58,21 @@ impl ClientEnd {
     }
 
     /// Once the client has been told.
-    async fn ready(self) -> io::Result<Either<TokioIo<Upgraded>, Tunnel>> {
+    async fn ready(self) -> io::Result<Either<Rewound<ClientIo>, Tunnel>> {
         Ok(match self {
             Self::Http1(connection) => {
-                Either::Left(TokioIo::new(connection.await.map_err(io::Error::other)?))
+                Either::Left(without_turns(connection.await.map_err(io::Error::other)?)?)
             }
             Self::Http2(promised) => Either::Right(promised.kept().await?),
         })
     }
+}
+
+/// Turns for small writes gain a tunnel nothing.
+fn without_turns(connection: Upgraded) -> io::Result<Rewound<ClientIo>> {
+    let parts = connection.downcast::<ClientStream>();
+    let parts = parts.map_err(|_| io::Error::other("it is no connection of a client"))?;
+    Ok(Rewound::new(parts.read_buf, parts.io.into_inner().into_inner()))
 }
 
 /// Carries a WebSocket, or whatever was agreed on; holds the request's place until it ends.
