@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use rustls::RootCertStore;
+use tokio::time::sleep;
 
 use crate::{
     counted,
@@ -17,6 +18,9 @@ use crate::{
 
 /// Connections that wait while memory is counted.
 const IDLE: usize = 5_000;
+
+/// Before memory is counted: what a proxy gives back, it gives back by now.
+const SETTLED: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Row {
@@ -153,8 +157,10 @@ impl Row {
         };
         // What is there once, whoever comes.
         drop(idle::open(address, &transport, 16).await?);
+        sleep(SETTLED).await;
         let before = counted::resident(proxy.pid())?;
         let open = idle::open(address, &transport, self.count()).await?;
+        sleep(SETTLED).await;
         let more = counted::resident(proxy.pid())?.saturating_sub(before);
         let cost = more as f64 / open.len() as f64;
         Ok(Sample { cost, p50: Duration::ZERO, p99: Duration::ZERO })

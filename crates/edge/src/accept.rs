@@ -16,7 +16,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use crate::{
-    Listener, ListenerKind, client::Client, context::Edge, handlers, inside, proxy_protocol, socket,
+    Listener, ListenerKind, arrivals::Place, client::Client, context::Edge, handlers, inside, proxy_protocol,
+    socket,
 };
 
 /// Pause after an accept that failed, most often because file descriptors ran out.
@@ -51,7 +52,7 @@ async fn accept(edge: Arc<Edge>, listener: Listener, room: Arc<Semaphore>, shutd
         match accepted {
             Ok((stream, peer)) => {
                 let arrived = Arrived { stream, peer, public_port, kind: kind.clone() };
-                edge.tasks.spawn(with_permit(permit, connection(edge.clone(), arrived, shutdown.clone())));
+                edge.tasks.spawn(to_end(connection(edge.clone(), arrived, permit, shutdown.clone())));
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
@@ -69,18 +70,36 @@ struct Arrived {
     kind: ListenerKind,
 }
 
+/// A connection's place in the edge, which it has until its end, whatever becomes of it.
+pub(crate) struct Seat {
+    /// Its listener closes.
+    pub shutdown: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+    _place: Place,
+}
+
 /// Carries a connection that has this place in the edge.
 pub(crate) async fn with_permit(
     permit: OwnedSemaphorePermit,
     connection: impl Future<Output = io::Result<()>>,
 ) {
-    if let Err(error) = connection.await {
-        debug!(%error, "client's connection ended early");
-    }
+    to_end(connection).await;
     drop(permit);
 }
 
-async fn connection(edge: Arc<Edge>, arrived: Arrived, shutdown: CancellationToken) -> io::Result<()> {
+/// Carries a connection.
+pub(crate) async fn to_end(connection: impl Future<Output = io::Result<()>>) {
+    if let Err(error) = connection.await {
+        debug!(%error, "client's connection ended early");
+    }
+}
+
+async fn connection(
+    edge: Arc<Edge>,
+    arrived: Arrived,
+    permit: OwnedSemaphorePermit,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     let Arrived { mut stream, peer, public_port, kind } = arrived;
     socket::prepare(&stream)?;
     let mut client = Client::new(peer, stream.local_addr()?, public_port);
@@ -93,6 +112,7 @@ async fn connection(edge: Arc<Edge>, arrived: Arrived, shutdown: CancellationTok
             kind
         }
     };
-    let _place = edge.arrivals.enter(client.peer.ip()).map_err(io::Error::other)?;
-    handlers::serve(edge, stream, client, kind, shutdown).await
+    let place = edge.arrivals.enter(client.peer.ip()).map_err(io::Error::other)?;
+    let seat = Seat { shutdown, _permit: permit, _place: place };
+    handlers::serve(edge, stream, client, kind, seat).await
 }

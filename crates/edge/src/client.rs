@@ -22,7 +22,8 @@ pub(crate) struct Client {
     pub tls: Option<TlsFacts>,
     /// The app to which the address or the port belongs alone; else names tell apps apart.
     pub app: Option<AppName>,
-    told: OnceLock<Told>,
+    /// Made when it is asked for first.
+    told: OnceLock<Box<Told>>,
 }
 
 /// What a TLS handshake agreed on.
@@ -32,7 +33,7 @@ pub(crate) struct TlsFacts {
     pub server_name: Option<Box<str>>,
     pub version: TlsVersion,
     /// The application protocol of ALPN.
-    pub protocol: Option<Vec<u8>>,
+    pub protocol: Option<Box<[u8]>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,12 @@ impl Client {
 
     /// What apps are told of the connection; made once, when all of it is known.
     pub fn told(&self) -> &Told {
-        self.told.get_or_init(|| Told::of(self))
+        self.told.get_or_init(|| Box::new(Told::of(self)))
+    }
+
+    /// Without what can be made again.
+    pub fn shrink(&mut self) {
+        self.told.take();
     }
 }
 

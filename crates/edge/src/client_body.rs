@@ -11,7 +11,7 @@ use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::{http2::StreamBody, http3::QuicBody, lingering::Lingering};
+use crate::{http1::Entry, http2::StreamBody, http3::QuicBody, lingering::Lingering};
 
 /// Why a body breaks off on its way from the client.
 pub(crate) type UploadError = Box<dyn Error + Send + Sync>;
@@ -26,9 +26,9 @@ pub(crate) enum ClientBody {
 
 impl ClientBody {
     /// Of a request that came over HTTP/1.1.
-    pub fn of(request: Request<Incoming>) -> Request<Self> {
+    pub fn http1(request: Request<Incoming>, entry: Entry) -> Request<Self> {
         let (head, body) = request.into_parts();
-        let body = Self::Http1(Lingering::new(body, &head.headers));
+        let body = Self::Http1(Lingering::new(body, &head.headers, entry));
         Request::from_parts(head, body)
     }
 }

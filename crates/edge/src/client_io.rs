@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IoSlice},
+    os::fd::BorrowedFd,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -12,10 +13,53 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use crate::socket::Socket;
+
 #[derive(Debug)]
 pub(crate) enum ClientIo {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
+}
+
+impl ClientIo {
+    pub fn plain(stream: TcpStream) -> Self {
+        Self::Plain(Socket::Attached(stream))
+    }
+
+    /// Leaves the event loop, with what TLS remembers.
+    pub fn detach(&mut self) -> io::Result<()> {
+        self.socket().detach()
+    }
+
+    /// Joins the event loop of this thread.
+    pub fn attach(&mut self) -> io::Result<()> {
+        self.socket().attach()
+    }
+
+    pub fn fd(&self) -> io::Result<BorrowedFd<'_>> {
+        match self {
+            Self::Plain(socket) => socket.fd(),
+            Self::Tls(stream) => stream.get_ref().0.fd(),
+        }
+    }
+
+    /// Closes a detached connection in the way that its client expects; what does not fit into the socket is left out.
+    pub fn close(mut self) {
+        if let Self::Tls(stream) = &mut self {
+            let (socket, session) = stream.get_mut();
+            session.send_close_notify();
+            if let Ok(socket) = socket.detached() {
+                let _ = session.write_tls(socket);
+            }
+        }
+    }
+
+    fn socket(&mut self) -> &mut Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.get_mut().0,
+        }
+    }
 }
 
 macro_rules! either {

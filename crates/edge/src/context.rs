@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     EdgeConfig, EdgeError, EdgeParts, Sockets, app_log::AppLog, arrivals::Arrivals, failure::Failure,
-    headers::RequestId, metrics::NodeCounts, pool::Pool, queue::Queues, replay::ReplayCache,
+    headers::RequestId, metrics::NodeCounts, parking::Lot, pool::Pool, queue::Queues, replay::ReplayCache,
     request_body::Room, shared::SharedConnections, tls::Tls, tunnels::Tunnels, wake::Wakes,
 };
 
@@ -42,8 +42,9 @@ pub(crate) struct Edge {
     pub https_port: Option<u16>,
     /// Tells clients in TLS that there is HTTP/3, too.
     pub alternative: Option<HeaderValue>,
-    /// The event loops that carry connections.
+    /// The event loops that carry connections, and where each keeps those that wait.
     pub workers: Vec<Handle>,
+    pub lots: Vec<Arc<Lot>>,
     /// Connections, tunnels and stops in progress.
     pub tasks: TaskTracker,
     /// The region as a header value.
@@ -70,6 +71,11 @@ impl Edge {
         shutdown: CancellationToken,
         workers: Vec<Handle>,
     ) -> Result<Arc<Self>, EdgeError> {
+        let lots = workers.iter().map(|worker| {
+            let _inside = worker.enter();
+            Lot::new().map(Arc::new)
+        });
+        let lots = lots.collect::<Result<_, _>>().map_err(EdgeError::Threads)?;
         let EdgeParts { catalog, host, keys, sockets, .. } = parts;
         let region = HeaderValue::from_str(config.region.as_str())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
@@ -81,6 +87,7 @@ impl Edge {
             https_port: ports.https,
             alternative: ports.http3.and_then(alternative),
             workers,
+            lots,
             vantage: Vantage::alone(config.host.clone()),
             config,
             catalog,

@@ -4,7 +4,7 @@ use roost_catalog::AppEntry;
 use roost_model::AppName;
 use roost_routing::{Over, PublicPort};
 
-use crate::context::Edge;
+use crate::{client::Client, context::Edge};
 
 /// The app that the value of a `Host` header means, if any. Names below the base domain come first:
 /// nobody can claim another app's. An app that is there for private networks alone is meant by no name.
@@ -26,6 +26,13 @@ fn below_base_domain(edge: &Edge, host: &str) -> Option<Option<AppName>> {
     }
     let app = roost_routing::app_of_host(host, base_domain)?;
     Some((!snapshot.is_private(&app)).then_some(app))
+}
+
+/// The app that a connection is for, where that is known before its requests are: by the name in the handshake, or
+/// the port.
+pub(crate) fn app_of_client(edge: &Edge, client: &Client) -> Option<AppName> {
+    let name = client.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
+    client.app.clone().or_else(|| app_of_name(edge, name?))
 }
 
 fn named(edge: &Edge, name: &str) -> Option<AppName> {

@@ -71,6 +71,9 @@ codes! {
     BadHost "E401" BAD_REQUEST "The request names no host, or more than one.";
     BadTarget "E402" BAD_REQUEST "The edge is no forward proxy: a request names a path of an app.";
     BodyBroken "E403" BAD_REQUEST "The request's body broke off or is not framed correctly.";
+    BadHead "E404" BAD_REQUEST "The request is not HTTP/1.1.";
+    HeadTooLarge "E405" REQUEST_HEADER_FIELDS_TOO_LARGE "The request's head has more than 100 fields, or more than 64 KiB.";
+    HeadTimeout "E406" REQUEST_TIMEOUT "The request's head did not come in time.";
 }
 
 /// A code, and what is particular to this case.

@@ -4,10 +4,10 @@ use std::{io, sync::Arc};
 
 use roost_model::{AppName, service::Handler};
 use tokio::{net::TcpStream, time::timeout};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     ListenerKind,
+    accept::Seat,
     client::{Client, HttpVersion},
     client_io::ClientIo,
     context::Edge,
@@ -28,35 +28,30 @@ pub(crate) async fn serve(
     stream: TcpStream,
     mut client: Client,
     kind: ListenerKind,
-    shutdown: CancellationToken,
+    seat: Seat,
 ) -> io::Result<()> {
     match kind {
-        ListenerKind::Http => plain_http(edge, stream, client, shutdown).await,
-        ListenerKind::Https => secure(edge, stream, client, shutdown).await,
+        ListenerKind::Http => plain_http(edge, stream, client, seat).await,
+        ListenerKind::Https => secure(edge, stream, client, seat).await,
         ListenerKind::Shared => {
             let mut first = [0];
             timeout(FIRST_BYTE_TIMEOUT, stream.peek(&mut first)).await??;
             match first[0] {
-                HANDSHAKE => secure(edge, stream, client, shutdown).await,
-                _ => plain_http(edge, stream, client, shutdown).await,
+                HANDSHAKE => secure(edge, stream, client, seat).await,
+                _ => plain_http(edge, stream, client, seat).await,
             }
         }
         // Of which app, the address has said.
         ListenerKind::Inside => Ok(()),
         ListenerKind::Of(app) => {
             client.app = Some(app.clone());
-            Box::pin(own_port(edge, stream, client, app, shutdown)).await
+            Box::pin(own_port(edge, stream, client, app, seat)).await
         }
     }
 }
 
-async fn plain_http(
-    edge: Arc<Edge>,
-    stream: TcpStream,
-    client: Client,
-    shutdown: CancellationToken,
-) -> io::Result<()> {
-    serve_http(edge, ClientIo::Plain(stream), client, HttpVersion::Http1, shutdown).await
+async fn plain_http(edge: Arc<Edge>, stream: TcpStream, client: Client, seat: Seat) -> io::Result<()> {
+    serve_http(edge, ClientIo::plain(stream), client, HttpVersion::Http1, seat).await
 }
 
 /// A port that is one app's alone.
@@ -65,30 +60,25 @@ async fn own_port(
     mut stream: TcpStream,
     client: Client,
     app: AppName,
-    shutdown: CancellationToken,
+    seat: Seat,
 ) -> io::Result<()> {
     // Closed just now: the listener will be, too.
     let Some(port) = destination::port_of(&edge, &app, client.public_port) else { return Ok(()) };
     if port.handlers.contains(&Handler::PgTls) {
         postgres::begin_tls(&mut stream).await?;
-        return secure(edge, stream, client, shutdown).await;
+        return secure(edge, stream, client, seat).await;
     }
     if port.handlers.contains(&Handler::Tls) {
-        return secure(edge, stream, client, shutdown).await;
+        return secure(edge, stream, client, seat).await;
     }
     if port.handlers.contains(&Handler::Http) {
-        return plain_http(edge, stream, client, shutdown).await;
+        return plain_http(edge, stream, client, seat).await;
     }
-    carry(&edge, ClientIo::Plain(stream), &client, app, &port).await
+    carry(&edge, ClientIo::plain(stream), &client, app, &port).await
 }
 
 /// Takes TLS off; what is in it is the app's to say.
-async fn secure(
-    edge: Arc<Edge>,
-    stream: TcpStream,
-    mut client: Client,
-    shutdown: CancellationToken,
-) -> io::Result<()> {
+async fn secure(edge: Arc<Edge>, stream: TcpStream, mut client: Client, seat: Seat) -> io::Result<()> {
     let (stream, facts) = handshake(&edge, stream, &client).await?;
     let version = facts.http_version();
     let named = facts.server_name.as_deref().and_then(|name| destination::app_of_name(&edge, name));
@@ -100,5 +90,5 @@ async fn secure(
     {
         return carry(&edge, io, &client, app, &port).await;
     }
-    serve_http(edge, io, client, version, shutdown).await
+    serve_http(edge, io, client, version, seat).await
 }

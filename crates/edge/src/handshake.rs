@@ -22,6 +22,7 @@ use crate::{
     client::{Client, TlsFacts, TlsVersion},
     context::Edge,
     limits::HANDSHAKE_TIMEOUT,
+    socket::Socket,
     tls::{NoCertificate, Wanted},
 };
 
@@ -30,7 +31,7 @@ pub(crate) async fn handshake(
     edge: &Edge,
     stream: TcpStream,
     client: &Client,
-) -> io::Result<(Box<TlsStream<TcpStream>>, TlsFacts)> {
+) -> io::Result<(Box<TlsStream<Socket>>, TlsFacts)> {
     edge.arrivals.handshake(client.peer.ip()).map_err(io::Error::other)?;
     let begun = Instant::now();
     let agreed = timeout(HANDSHAKE_TIMEOUT, Box::pin(agree(edge, stream, client))).await;
@@ -43,8 +44,8 @@ pub(crate) async fn handshake(
     Ok((stream, facts))
 }
 
-async fn agree(edge: &Edge, stream: TcpStream, client: &Client) -> io::Result<Box<TlsStream<TcpStream>>> {
-    let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+async fn agree(edge: &Edge, stream: TcpStream, client: &Client) -> io::Result<Box<TlsStream<Socket>>> {
+    let mut start = LazyConfigAcceptor::new(Acceptor::default(), Socket::Attached(stream)).await?;
     let hello = start.client_hello();
     let name = hello.server_name().map(str::to_ascii_lowercase);
     let protocols: Vec<Vec<u8>> = hello.alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
@@ -71,7 +72,7 @@ fn alert(why: NoCertificate) -> [u8; 7] {
     [ALERT, 3, 3, 0, 2, FATAL, description]
 }
 
-fn facts(stream: &TlsStream<TcpStream>) -> TlsFacts {
+fn facts(stream: &TlsStream<Socket>) -> TlsFacts {
     let (_, session) = stream.get_ref();
     let version = match session.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_2) => TlsVersion::V1_2,
@@ -80,6 +81,6 @@ fn facts(stream: &TlsStream<TcpStream>) -> TlsFacts {
     TlsFacts {
         server_name: session.server_name().map(Into::into),
         version,
-        protocol: session.alpn_protocol().map(<[u8]>::to_vec),
+        protocol: session.alpn_protocol().map(Into::into),
     }
 }

@@ -13,7 +13,7 @@
 //! ```text
 //!  accept ─► http ─► request ─► route ─► wake ─► connect ─► forward ─► respond
 //!   │ arrivals          │  ▲      │ permit, queue    │ pool,    ├─────► upgrade
-//!   │                   │  └──────┼──────────────────┼─ shared ─┘ replay
+//!   │           parking │  └──────┼──────────────────┼─ shared ─┘ replay
 //!   └ handshake: tls    │         └─ routing::choose └─ backend
 //!                       └─ destination, well_known
 //! ```
@@ -43,12 +43,14 @@ mod framing;
 mod handlers;
 mod handshake;
 mod headers;
+mod http1;
 mod http2;
 mod http3;
 mod inside;
 mod lingering;
 mod machine_io;
 mod openings;
+mod parking;
 mod permit;
 mod pool;
 mod postgres;

@@ -24,6 +24,17 @@ pub const FLOW_QUEUE: usize = 64;
 /// browsers' own keep-alive pings, short enough that slow clients cannot collect connections.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often a connection of HTTP/1.1 looks at itself; one that was quiet from one look to the next is parked. Many
+/// requests of a busy connection come in between, and the memory of those that are not is soon free.
+pub const TICK: Duration = Duration::from_secs(1);
+
+/// How often parked connections are looked through for those whose time is over.
+pub const SWEEP: Duration = Duration::from_millis(500);
+
+/// For an answer to cross a bad network before what its client still sends closes the connection; the client's place
+/// in the edge is taken so long.
+pub const LINGER: Duration = Duration::from_secs(2);
+
 /// Most bytes that are buffered of a head or a piece of a body, each way.
 pub const MAX_BUFFER: usize = 64 * 1024;
 

@@ -7,7 +7,6 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -17,27 +16,27 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::{runtime::Handle, time::timeout};
 
-/// For an answer to cross a bad network; the client's place in the edge is taken so long.
-const LINGER: Duration = Duration::from_secs(2);
+use crate::{http1::Entry, limits::LINGER};
 
 #[derive(Debug)]
 pub(crate) struct Lingering {
-    /// Taken at the end.
-    body: Option<Incoming>,
+    /// Taken at the end; its request is under way until then.
+    body: Option<(Incoming, Entry)>,
     /// The client sends when it is told to: reading would tell it.
     waits: bool,
 }
 
 impl Lingering {
-    /// `headers` of the body's request.
-    pub fn new(body: Incoming, headers: &HeaderMap) -> Self {
-        Self { body: Some(body), waits: headers.contains_key(header::EXPECT) }
+    /// `headers` of the body's request, and its entry.
+    pub fn new(body: Incoming, headers: &HeaderMap, entry: Entry) -> Self {
+        let body = Some((body, entry)).filter(|(body, _)| !body.is_end_stream());
+        Self { body, waits: headers.contains_key(header::EXPECT) }
     }
 
     /// The body is read.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         self.waits = false;
-        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let Some((body, _)) = &mut self.body else { return Poll::Ready(None) };
         let polled = Pin::new(body).poll_frame(cx);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.body = None;
@@ -46,22 +45,25 @@ impl Lingering {
     }
 
     pub fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Incoming::is_end_stream)
+        self.body.as_ref().is_none_or(|(body, _)| body.is_end_stream())
     }
 
     pub fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or(SizeHint::with_exact(0), Incoming::size_hint)
+        self.body.as_ref().map_or(SizeHint::with_exact(0), |(body, _)| body.size_hint())
     }
 }
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        let (Some(mut body), false) = (self.body.take(), self.waits) else { return };
+        let (Some((mut body, entry)), false) = (self.body.take(), self.waits) else { return };
         if body.is_end_stream() {
             return;
         }
         // None: the edge itself ends.
         let Ok(runtime) = Handle::try_current() else { return };
-        runtime.spawn(timeout(LINGER, async move { while let Some(Ok(_)) = body.frame().await {} }));
+        runtime.spawn(timeout(LINGER, async move {
+            while let Some(Ok(_)) = body.frame().await {}
+            drop(entry);
+        }));
     }
 }

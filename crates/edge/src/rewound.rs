@@ -18,6 +18,19 @@ impl<I> Rewound<I> {
     pub fn new(early: Bytes, io: I) -> Self {
         Self { early, io }
     }
+
+    /// With `earlier` before what is left of the beginning.
+    pub fn after(self, earlier: Bytes) -> Self {
+        if self.early.is_empty() {
+            return Self::new(earlier, self.io);
+        }
+        Self::new([earlier, self.early].concat().into(), self.io)
+    }
+
+    /// The connection, and what is left of the beginning.
+    pub fn into_parts(self) -> (Bytes, I) {
+        (self.early, self.io)
+    }
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Rewound<I> {

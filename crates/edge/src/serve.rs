@@ -9,7 +9,7 @@ use tracing::info;
 use crate::{
     EdgeConfig, EdgeParts, Listener, ListenerKind, QuicListener, accept, app_log,
     context::{Edge, Ports},
-    http3, metrics, openings, sleeper, tls,
+    http3, metrics, openings, parking, sleeper, tls,
     tls::SelfSignedError,
     workers::Workers,
 };
@@ -33,6 +33,9 @@ pub async fn serve(
     // A warm start has certificates before the first client comes.
     let certificates = tls::refresh(&edge).await;
     let accepting = TaskTracker::new();
+    for (worker, lot) in edge.workers.iter().zip(&edge.lots) {
+        worker.spawn(parking::run(edge.clone(), lot.clone(), shutdown.clone()));
+    }
     for listener in listeners {
         let address = listener.socket.local_addr().map_err(EdgeError::Listener)?;
         info!(%address, public_port = listener.public_port, "edge listens");

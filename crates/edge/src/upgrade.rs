@@ -4,7 +4,7 @@
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Request, header};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split},
     time::timeout,
@@ -17,11 +17,11 @@ use crate::{
     backend::Backend,
     client_io::ClientIo,
     context::Edge,
+    http1,
     http2::{Promised, Tunnel},
     limits::HALF_CLOSED,
     permit::Permit,
     rewound::Rewound,
-    serve_http::ClientStream,
     websocket,
 };
 
@@ -61,18 +61,11 @@ impl ClientEnd {
     async fn ready(self) -> io::Result<Either<Rewound<ClientIo>, Tunnel>> {
         Ok(match self {
             Self::Http1(connection) => {
-                Either::Left(without_turns(connection.await.map_err(io::Error::other)?)?)
+                Either::Left(http1::upgraded(connection.await.map_err(io::Error::other)?)?)
             }
             Self::Http2(promised) => Either::Right(promised.kept().await?),
         })
     }
-}
-
-/// Turns for small writes gain a tunnel nothing.
-fn without_turns(connection: Upgraded) -> io::Result<Rewound<ClientIo>> {
-    let parts = connection.downcast::<ClientStream>();
-    let parts = parts.map_err(|_| io::Error::other("it is no connection of a client"))?;
-    Ok(Rewound::new(parts.read_buf, parts.io.into_inner().into_inner()))
 }
 
 /// Carries a WebSocket, or whatever was agreed on; holds the request's place until it ends.

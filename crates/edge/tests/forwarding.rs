@@ -208,7 +208,7 @@ async fn malformed_requests_get_an_answer_that_says_why() {
         ("GET / HTTP/1.1\r\nHost: nobody.roost.test\r\n\r\n", "E101"),
         ("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n", "E101"),
         ("GET / HTTP/1.1\r\nHost: empty.roost.test\r\n\r\n", "E102"),
-        ("GARBAGE\r\n\r\n", "400 Bad Request"),
+        ("GARBAGE\r\n\r\n", "E404"),
         ("GET http://web.roost.test/x HTTP/1.1\r\nHost: ignored\r\nConnection: close\r\n\r\n", "hello"),
     ] {
         let answer = raw(&node, request).await;

@@ -9,12 +9,8 @@ use futures::future::join_all;
 use http_body_util::BodyExt as _;
 use roost_fake_host::FakeMachine;
 use serde_json::json;
-use support::{Node, says};
-use tokio::{net::TcpListener, time::sleep};
-
-async fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
+use support::{Node, free_address, says};
+use tokio::time::sleep;
 
 /// The page, once the listener is open.
 async fn scrape(node: &Node, address: SocketAddr) -> String {

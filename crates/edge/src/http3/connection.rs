@@ -76,6 +76,6 @@ fn facts(connection: &quinn::Connection) -> TlsFacts {
     TlsFacts {
         server_name: name.map(|name| name.to_ascii_lowercase().into_boxed_str()),
         version: TlsVersion::V1_3,
-        protocol: Some(ALPN.to_vec()),
+        protocol: Some(ALPN.into()),
     }
 }

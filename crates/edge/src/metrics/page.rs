@@ -82,6 +82,9 @@ impl Page<'_> {
             self.head(name, "counter", help);
             self.line(name, labels, value.load(Ordering::Relaxed));
         }
+        let name = "roost_edge_parked_connections";
+        self.head(name, "gauge", "Connections of clients that wait for a request.");
+        self.line(name, &[], edge.lots.iter().map(|lot| lot.len() as u64).sum());
         let name = "fly_edge_tls_handshake_time_seconds";
         self.head(name, "histogram", "Time of TLS handshakes.");
         for (version, times) in [("TLSv1.2", &node.handshakes_1_2), ("TLSv1.3", &node.handshakes_1_3)] {

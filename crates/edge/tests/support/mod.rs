@@ -130,6 +130,23 @@ impl Node {
         Answer { status: head.status, headers: head.headers, body }
     }
 
+    /// Waits until the edge's metrics, which it has at `address`, say so.
+    pub async fn metric(&self, address: SocketAddr, name: &str, value: usize) {
+        let line = format!("{name}{{region=\"dev\"}} {value}");
+        let mut page = String::new();
+        for _ in 0..1200 {
+            if let Ok(answer) = self.client.get(format!("http://{address}/metrics").parse().unwrap()).await {
+                page = String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec())
+                    .unwrap();
+                if page.lines().any(|l| l == line) {
+                    return;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not {line}, but\n{page}");
+    }
+
     /// Waits until a line of an app's log is as wanted: `<app> <machine> <process>: <message>`.
     pub async fn logs(&self, wanted: impl Fn(&String) -> bool) -> String {
         let found = async {
@@ -172,6 +189,11 @@ pub fn record(app: &str) -> AppRecord {
         network: NetworkId(1),
         in_default_network: true,
     }
+}
+
+/// An address on which nobody listens.
+pub async fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 /// An app that says `text`.

@@ -1,0 +1,203 @@
+//! One connection, from one silence to the next.
+
+use std::{
+    convert::Infallible,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use hyper::{
+    body::Incoming,
+    server::conn::http1::{Builder, UpgradeableConnection},
+    service::{HttpService, service_fn},
+    upgrade::Upgraded,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    accounted::Accounted,
+    guarded::Guarded,
+    ledger::{Ledger, Mark},
+    refusal,
+};
+use crate::{
+    batched::Batched,
+    client::Client,
+    client_body::ClientBody,
+    client_io::ClientIo,
+    context::Edge,
+    limits::{MAX_BUFFER, TICK},
+    request,
+    rewound::Rewound,
+};
+
+/// What has become of a connection.
+pub(crate) enum End {
+    Over,
+    /// Nothing is under way, and nothing has come since then.
+    Quiet(ClientIo, Instant),
+    /// It begins as one of HTTP/2 does.
+    Http2(Bytes, ClientIo),
+}
+
+/// Serves requests until the client has no more of them for a while, or the edge stops: then what is in flight ends,
+/// and the client is told to ask elsewhere.
+pub(crate) async fn serve(
+    edge: &Arc<Edge>,
+    io: ClientIo,
+    client: &Arc<Client>,
+    head_timeout: Duration,
+    shutdown: &CancellationToken,
+) -> io::Result<End> {
+    let ledger = Arc::new(Ledger::default());
+    let open = |early, io, service| {
+        let io = Guarded::new(Batched::new(Rewound::new(early, io)), ledger.clone());
+        http(head_timeout).serve_connection(TokioIo::new(io), service).with_upgrades()
+    };
+    let mut connection = open(Bytes::new(), io, service(edge, client, &ledger));
+    let mut watch = Watch::new();
+    loop {
+        let mut talk = Talk { connection, ledger: &ledger, watch: &mut watch };
+        let turn = tokio::select! {
+            biased;
+            turn = &mut talk => turn,
+            () = shutdown.cancelled() => {
+                // A client may be sending on an idle connection right now. In a handover there is time to wait for
+                // it, and to close with its answer.
+                if edge.config.handover.limit().is_none() {
+                    Pin::new(&mut talk.connection).graceful_shutdown();
+                }
+                timeout(edge.config.grace(), &mut talk).await.unwrap_or(Turn::Ended(Ok(())))
+            }
+        };
+        // None: it is another protocol's now.
+        let Some(parts) = talk.connection.into_parts() else { return Ok(End::Over) };
+        let refused = parts.io.inner().refusal();
+        let (early, io) = bare(parts.io).after(parts.read_buf).into_parts();
+        match turn {
+            Turn::Ended(Ok(())) => return Ok(End::Over),
+            Turn::Ended(Err(error)) if error.is_parse_version_h2() => return Ok(End::Http2(early, io)),
+            Turn::Ended(Err(error)) => {
+                let Some(failure) = refusal::of(refused, &error, &early) else {
+                    return Err(io::Error::other(error));
+                };
+                refusal::tell(edge, client, io, failure).await?;
+                return Ok(End::Over);
+            }
+            Turn::Quiet(since) if early.is_empty() => return Ok(End::Quiet(io, since)),
+            Turn::Quiet(_) => {
+                watch.begun_after = Some(ledger.mark().exchanges);
+                connection = open(early, io, parts.service);
+            }
+        }
+    }
+}
+
+fn http(head_timeout: Duration) -> Builder {
+    let mut http = Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(MAX_BUFFER);
+    http
+}
+
+fn service(
+    edge: &Arc<Edge>,
+    client: &Arc<Client>,
+    ledger: &Arc<Ledger>,
+) -> impl HttpService<Incoming, ResBody = Accounted, Error = Infallible, Future: Send> + Unpin + Send + use<>
+{
+    let (edge, client, ledger) = (edge.clone(), client.clone(), ledger.clone());
+    service_fn(move |request: Request<Incoming>| {
+        let (edge, client, entry) = (edge.clone(), client.clone(), ledger.begin());
+        let request = ClientBody::http1(request, entry.clone());
+        async move {
+            let response = request::handle(&edge, &client, request).await;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                entry.stays_open();
+            }
+            Ok(response.map(|body| Accounted::new(body, entry)))
+        }
+    })
+}
+
+/// What requests over HTTP/1.1 are read from.
+type ClientStream = TokioIo<Guarded<Batched<Rewound<ClientIo>>>>;
+
+fn bare(stream: ClientStream) -> Rewound<ClientIo> {
+    stream.into_inner().into_inner().into_inner()
+}
+
+/// The connection of a client with whom another protocol was agreed on. Turns for small writes gain a tunnel nothing.
+pub(crate) fn upgraded(connection: Upgraded) -> io::Result<Rewound<ClientIo>> {
+    let parts = connection.downcast::<ClientStream>();
+    let parts = parts.map_err(|_| io::Error::other("it is no connection of a client"))?;
+    Ok(bare(parts.io).after(parts.read_buf))
+}
+
+/// hyper at work, until it has ended or has had nothing to do for a while.
+struct Talk<'a, S: HttpService<Incoming>> {
+    connection: UpgradeableConnection<ClientStream, S>,
+    ledger: &'a Ledger,
+    watch: &'a mut Watch,
+}
+
+enum Turn {
+    Ended(hyper::Result<()>),
+    /// For about so long.
+    Quiet(Instant),
+}
+
+/// Looks every now and then: what happens in between costs nothing.
+struct Watch {
+    tick: Pin<Box<Sleep>>,
+    /// What was seen at the last look, if all was quiet.
+    seen: Option<Mark>,
+    at: Instant,
+    /// When there had been so many exchanges, the next had begun to come: its head has its own time limit.
+    begun_after: Option<u64>,
+}
+
+impl Watch {
+    fn new() -> Self {
+        Self { tick: Box::pin(sleep(TICK)), seen: None, at: Instant::now(), begun_after: None }
+    }
+
+    /// Since when all has been quiet, if it was at the last look, too.
+    fn look(&mut self, quiet: Option<Mark>) -> Option<Instant> {
+        let since = self.at;
+        let still = quiet.is_some_and(|mark| {
+            self.seen.as_ref() == Some(&mark) && self.begun_after != Some(mark.exchanges)
+        });
+        (self.seen, self.at) = (quiet, Instant::now());
+        self.tick.as_mut().reset(self.at + TICK);
+        still.then_some(since)
+    }
+}
+
+impl<S> Future for Talk<'_, S>
+where
+    S: HttpService<Incoming, ResBody = Accounted, Error = Infallible> + Unpin,
+{
+    type Output = Turn;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turn> {
+        let Self { connection, ledger, watch } = self.get_mut();
+        let closed = ledger.is_closed();
+        if let Poll::Ready(ended) = Pin::new(connection).poll(cx) {
+            return Poll::Ready(Turn::Ended(ended));
+        }
+        while watch.tick.as_mut().poll(cx).is_ready() {
+            let quiet = (closed && ledger.is_quiet()).then(|| ledger.mark());
+            if let Some(since) = watch.look(quiet) {
+                return Poll::Ready(Turn::Quiet(since));
+            }
+        }
+        Poll::Pending
+    }
+}
