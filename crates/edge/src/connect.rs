@@ -61,8 +61,7 @@ pub(crate) async fn connect(
         return Ok(Connected { backend: Backend::Http1(connection), reused: true });
     }
     let stream = dial(target, port, limit).await?;
-    let connection = Http1::handshake(stream).await.map_err(no_answer)?;
-    Ok(Connected { backend: Backend::Http1(Box::new(connection)), reused: false })
+    Ok(Connected { backend: Backend::Http1(Box::new(Http1::new(stream))), reused: false })
 }
 
 async fn stream(edge: &Edge, target: &Arc<Target>, port: u16, limit: Duration) -> Result<Connected, Failure> {
@@ -74,7 +73,7 @@ async fn stream(edge: &Edge, target: &Arc<Target>, port: u16, limit: Duration) -
         }
     };
     let stream = edge.shared.stream(&PoolKey::new(target, port), dial).await?;
-    Ok(Connected { backend: Backend::Http2(stream), reused: true })
+    Ok(Connected { backend: Backend::Http2(Box::new(stream)), reused: true })
 }
 
 fn no_answer(error: hyper::Error) -> Failure {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::{Response, StatusCode};
-use hyper::body::Incoming;
 use roost_model::HttpOptions;
 use tokio::time::Instant;
 
@@ -21,7 +20,7 @@ use crate::{
 
 /// The head of an answer, and where its body comes from.
 pub(crate) struct Answered {
-    pub response: Response<Incoming>,
+    pub response: Response<()>,
     pub backend: Backend,
     pub permit: Permit,
     /// Of the port that the request came to.

@@ -1,13 +1,11 @@
 //! Step 5: the request goes to the machine, and the head of the answer comes back.
 
-use std::{error::Error as _, mem, sync::Arc, time::Duration};
+use std::{mem, pin::pin, sync::Arc, time::Duration};
 
-use h2::Reason;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, Uri, Version, header, request,
     uri::{Authority, Scheme},
 };
-use hyper::body::Incoming;
 use roost_model::MachineId;
 use roost_routing::{Route, replay::Transform};
 use tokio::time::timeout;
@@ -21,9 +19,6 @@ use crate::{
     limits::ANSWER_TIMEOUT,
     request_body::{RequestBody, Room, Upload},
 };
-
-/// What to do about an app that answers nonsense.
-const NOT_HTTP2: &str = "With h2_backend = true it must speak HTTP/2 without TLS, by prior knowledge.";
 
 /// A request that is ready to be sent, more than once if need be.
 pub(crate) struct Outgoing {
@@ -42,7 +37,7 @@ const PREFERRED_UNAVAILABLE: HeaderName = HeaderName::from_static("fly-preferred
 
 /// How an attempt went.
 pub(crate) enum Sent {
-    Answered(Response<Incoming>, Backend),
+    Answered(Response<()>, Backend),
     /// The connection was closed before the app saw the request: it may be sent again.
     Again(Failure),
 }
@@ -133,34 +128,40 @@ impl Outgoing {
     pub async fn send(&mut self, connected: Connected, idle: Option<Duration>) -> Result<Sent, Failure> {
         let Connected { mut backend, reused } = connected;
         let body = self.body.take().unwrap_or(RequestBody::Empty);
-        let mut head = self.head.clone();
-        if matches!(backend, Backend::Http2(_)) {
-            to_http2_form(&mut head)?;
-        }
-        let request = Request::from_parts(head, body);
-        match answer(&mut backend, request, self.upload.as_ref(), idle.unwrap_or(ANSWER_TIMEOUT)).await? {
+        let (upload, limit) = (self.upload.as_ref(), idle.unwrap_or(ANSWER_TIMEOUT));
+        let answered = match &mut backend {
+            Backend::Http1(connection) => {
+                let answer = connection.send(&self.head, body);
+                within(limit, upload, answer).await?.map_err(SendError::Failed)
+            }
+            Backend::Http2(stream) => {
+                let head = http2_form(self.head.clone())?;
+                let answer = stream.send(Request::from_parts(head, body));
+                within(limit, upload, answer).await?
+            }
+        };
+        match answered {
             Ok(response) => Ok(Sent::Answered(response, backend)),
-            Err(SendError::Unsent(request)) => {
-                self.body = Some(request.into_body());
+            Err(SendError::Unsent(body)) => {
+                self.body = Some(body);
                 Ok(Sent::Again(Code::NoAnswer.into()))
             }
             // A kept connection that the app closed in the same moment: it never read the request.
-            Err(SendError::Broken(error)) if reused && self.repeatable && was_closed(&error) => {
+            Err(SendError::Failed(error)) if reused && self.repeatable && error.was_closed() => {
                 Ok(Sent::Again(Code::NoAnswer.into()))
             }
-            Err(SendError::Broken(error)) => Err(failure(&error)),
+            Err(SendError::Failed(error)) => Err(error.into()),
         }
     }
 }
 
 /// The answer, unless neither it nor any progress of the upload comes within `limit`.
-async fn answer(
-    backend: &mut Backend,
-    request: Request<RequestBody>,
-    upload: Option<&Upload>,
+async fn within<T>(
     limit: Duration,
-) -> Result<Result<Response<Incoming>, SendError>, Failure> {
-    let mut answer = Box::pin(backend.send(request));
+    upload: Option<&Upload>,
+    answer: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    let mut answer = pin!(answer);
     loop {
         let before = upload.map(Upload::pieces);
         match timeout(limit, &mut answer).await {
@@ -173,7 +174,7 @@ async fn answer(
 
 /// `Host` becomes the authority (RFC 9113, section 8.3.1), and streams end without chunks. The scheme is that of
 /// the wire.
-fn to_http2_form(head: &mut request::Parts) -> Result<(), Failure> {
+fn http2_form(mut head: request::Parts) -> Result<request::Parts, Failure> {
     head.headers.remove(header::TRANSFER_ENCODING);
     let host = head.headers.remove(header::HOST).ok_or(Code::BadHost)?;
     let mut uri = mem::take(&mut head.uri).into_parts();
@@ -181,7 +182,7 @@ fn to_http2_form(head: &mut request::Parts) -> Result<(), Failure> {
     uri.scheme = Some(Scheme::HTTP);
     head.uri = Uri::from_parts(uri).map_err(|_| Code::BadTarget)?;
     head.version = Version::HTTP_2;
-    Ok(())
+    Ok(head)
 }
 
 /// Doing it twice is as good as once (RFC 9110, section 9.2.2).
@@ -190,37 +191,4 @@ fn is_idempotent(method: &Method) -> bool {
         *method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
     )
-}
-
-/// Closed without a byte of an answer.
-fn was_closed(error: &hyper::Error) -> bool {
-    error.is_incomplete_message()
-        || error.is_canceled()
-        || error.is_closed()
-        || error.source().is_some_and(|source| source.is::<std::io::Error>())
-        || of_http2(error).is_some_and(left_unserved)
-}
-
-/// By GOAWAY, for the stream came too late, or by a reset that says so (RFC 9113, section 8.7).
-fn left_unserved(error: &h2::Error) -> bool {
-    error.is_io()
-        || error.is_remote() && (error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM))
-}
-
-fn of_http2(error: &hyper::Error) -> Option<&h2::Error> {
-    error.source()?.downcast_ref()
-}
-
-fn failure(error: &hyper::Error) -> Failure {
-    if error.is_user() || error.is_body_write_aborted() {
-        return Failure::new(Code::BodyBroken, format!("{error}."));
-    }
-    if error.is_parse() {
-        return Failure::new(Code::BadAnswer, format!("{error}."));
-    }
-    match of_http2(error) {
-        Some(error) if error.is_library() => Failure::new(Code::BadAnswer, format!("{error}. {NOT_HTTP2}")),
-        Some(error) => Failure::new(Code::NoAnswer, format!("{error}.")),
-        None => Failure::new(Code::NoAnswer, format!("{error}.")),
-    }
 }

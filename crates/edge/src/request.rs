@@ -98,7 +98,7 @@ async fn serve(
     let outgoing = Outgoing::new(head, body, &edge.room);
     let answered = Trip::new(edge, client, journey, outgoing).answer(id).await?;
     let Answered { response, backend, permit, options, .. } = answered;
-    let (mut head, body) = response.into_parts();
+    let (mut head, ()) = response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         let (app, target) = (permit.app().clone(), permit.target().clone());
         let switched = switch(edge, head, backend, permit, upgrade, extended, options);
@@ -107,7 +107,7 @@ async fn serve(
     if let Some(extended) = extended {
         extended.declined(&head).inspect_err(|failure| told(edge, permit.app(), permit.target(), failure))?;
     }
-    let body = AppBody::new(edge, body, backend, permit, options.idle_timeout());
+    let body = AppBody::new(edge, backend, permit, options.idle_timeout());
     let encoder = match options.compress {
         Some(true) => compress::apply(&mut head, &body, &asks),
         _ => None,

@@ -11,11 +11,10 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
-    backend::Backend,
+    backend::{Backend, BackendError},
     compress::{Compressed, Encoder},
     context::Edge,
     failure::{Code, Failure},
@@ -36,7 +35,7 @@ pub(crate) enum AnswerBody {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error("the app broke off")]
-    App(#[from] hyper::Error),
+    App(#[source] BackendError),
     #[error("nothing came from the app for as long as idle_timeout says")]
     Idle,
     #[error("the answer can not be compressed")]
@@ -47,9 +46,8 @@ pub(crate) enum BodyError {
 /// next request; when the client goes before that, it is closed.
 pub(crate) struct AppBody {
     edge: Arc<Edge>,
-    incoming: Incoming,
+    /// Until it is given back.
     backend: Option<Backend>,
-    ended: bool,
     idle: Option<Idle>,
     permit: Permit,
 }
@@ -70,15 +68,9 @@ impl AnswerBody {
 }
 
 impl AppBody {
-    pub fn new(
-        edge: &Arc<Edge>,
-        incoming: Incoming,
-        backend: Backend,
-        permit: Permit,
-        idle_timeout: Option<Duration>,
-    ) -> Self {
+    pub fn new(edge: &Arc<Edge>, backend: Backend, permit: Permit, idle_timeout: Option<Duration>) -> Self {
         let idle = idle_timeout.map(|limit| Idle { limit, sleep: Box::pin(sleep(limit)) });
-        Self { edge: edge.clone(), incoming, backend: Some(backend), ended: false, idle, permit }
+        Self { edge: edge.clone(), backend: Some(backend), idle, permit }
     }
 }
 
@@ -91,7 +83,7 @@ fn broken_off(edge: &Edge, permit: &Permit, error: &BodyError) {
 impl Drop for AppBody {
     fn drop(&mut self) {
         if let Some(Backend::Http1(connection)) = self.backend.take()
-            && (self.ended || self.incoming.is_end_stream())
+            && connection.is_end_stream()
         {
             let key = PoolKey::new(self.permit.target(), self.permit.port());
             self.edge.pool.put(key, connection);
@@ -107,12 +99,10 @@ impl Body for AppBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let AppBody { edge, incoming, backend: Some(backend), ended, idle, permit } = self.get_mut() else {
+        let AppBody { edge, backend: Some(backend), idle, permit } = self.get_mut() else {
             return Poll::Ready(None);
         };
-        let polled = backend.poll_body(incoming, cx);
-        *ended = matches!(polled, Poll::Ready(None));
-        let polled = match (polled, idle) {
+        let polled = match (backend.poll_frame(cx), idle) {
             (Poll::Ready(frame), idle) => {
                 if let Some(idle) = idle {
                     idle.sleep.as_mut().reset(Instant::now() + idle.limit);
@@ -129,11 +119,11 @@ impl Body for AppBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.backend.as_ref().is_none_or(Backend::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.backend.as_ref().map_or(SizeHint::with_exact(0), Backend::size_hint)
     }
 }
 

@@ -94,7 +94,7 @@ async fn carry(
     let leave = edge.tunnels.leave_of(&permit.target().id);
     let activity = Activity::default();
     let client = activity.of(client.ready().await?);
-    let Some((app, early)) = backend.into_upgraded().await else { return Ok(()) };
+    let Some((app, early)) = backend.into_upgraded() else { return Ok(()) };
     let app = Rewound::new(early, app);
     let carried = async {
         match protocol {

@@ -13,6 +13,7 @@ pub mod proxy_protocol;
 pub mod websocket;
 
 pub mod accept_encoding;
+pub mod answer;
 pub mod authorization;
 pub mod challenge;
 pub mod cookie;

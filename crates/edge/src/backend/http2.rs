@@ -5,14 +5,17 @@
 
 use std::{
     future::poll_fn,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::{
     body::Incoming,
     client::conn::http2::{self, Connection, SendRequest},
@@ -21,7 +24,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tracing::debug;
 
-use super::SendError;
+use super::{BackendError, SendError};
 use crate::{limits, request_body::RequestBody};
 
 /// Lives for as long as somebody has a handle or a stream.
@@ -35,6 +38,8 @@ pub(crate) struct Http2 {
 pub(crate) struct Stream {
     sender: SendRequest<RequestBody>,
     room: Arc<Room>,
+    /// Once there is an answer.
+    body: Option<Incoming>,
 }
 
 /// How many streams there are, and may be.
@@ -76,19 +81,49 @@ impl Http2 {
         let most = self.room.most.load(Ordering::Relaxed);
         let one_more = |taken| (taken < most).then_some(taken + 1);
         self.room.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
-        Some(Stream { sender: self.sender.clone(), room: self.room.clone() })
+        Some(self.begin())
     }
 
     /// A stream that may have to wait for another one's end.
     pub fn queued_stream(&self) -> Stream {
         self.room.taken.fetch_add(1, Ordering::Relaxed);
-        Stream { sender: self.sender.clone(), room: self.room.clone() }
+        self.begin()
+    }
+
+    fn begin(&self) -> Stream {
+        Stream { sender: self.sender.clone(), room: self.room.clone(), body: None }
     }
 }
 
 impl Stream {
-    pub async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, SendError> {
-        self.sender.try_send_request(request).await.map_err(SendError::from)
+    /// Sends, and returns when the head of the answer is here; its body comes from [`Stream::poll_frame`].
+    pub async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<()>, SendError> {
+        match self.sender.try_send_request(request).await {
+            Ok(response) => {
+                let (head, body) = response.into_parts();
+                self.body = Some(body);
+                Ok(Response::from_parts(head, ()))
+            }
+            Err(mut error) => Err(match error.take_message() {
+                Some(request) => SendError::Unsent(request.into_body()),
+                None => SendError::Failed(error.into_error().into()),
+            }),
+        }
+    }
+
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BackendError>>> {
+        match &mut self.body {
+            Some(body) => Pin::new(body).poll_frame(cx).map_err(BackendError::from),
+            None => Poll::Ready(None),
+        }
+    }
+
+    pub fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Incoming::is_end_stream)
+    }
+
+    pub fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or(SizeHint::with_exact(0), Incoming::size_hint)
     }
 }
 

@@ -1,81 +1,152 @@
 //! A request's way to a machine: a connection of its own over HTTP/1.1, or one of many streams of a connection
-//! over HTTP/2.
+//! over HTTP/2. The answer comes the same way.
 
 mod http1;
 mod http2;
 
 use std::{
-    pin::Pin,
+    error::Error as _,
+    io,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::{Body as _, Frame};
-use hyper::{body::Incoming, client::conn::TrySendError};
+use h2::Reason;
+use http_body::{Frame, SizeHint};
+use roost_wire::answer::Invalid;
 use tokio::net::TcpStream;
 
 pub(crate) use self::{
     http1::Http1,
     http2::{Http2, Stream},
 };
-use crate::request_body::RequestBody;
+use crate::{
+    client_body::UploadError,
+    failure::{Code, Failure},
+    request_body::RequestBody,
+};
+
+/// What to do about an app that answers nonsense.
+const NOT_HTTP2: &str = "With h2_backend = true it must speak HTTP/2 without TLS, by prior knowledge.";
 
 pub(crate) enum Backend {
     Http1(Box<Http1>),
-    Http2(Stream),
+    Http2(Box<Stream>),
 }
 
-/// Why there is no answer.
-#[derive(Debug)]
+/// Why there is no answer, or not all of it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BackendError {
+    #[error("it closed the connection before it answered")]
+    Closed,
+    #[error("it closed the connection in the middle of its answer")]
+    Incomplete,
+    #[error("the connection broke: {0}")]
+    Io(io::Error),
+    #[error("the request's body broke off: {0}")]
+    Upload(UploadError),
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
+}
+
+/// Why a request has no answer.
 pub(crate) enum SendError {
-    /// Nothing of the request was sent.
-    Unsent(Box<Request<RequestBody>>),
+    /// Nothing of it was sent.
+    Unsent(RequestBody),
     /// Part of it, or all, was.
-    Broken(hyper::Error),
+    Failed(BackendError),
 }
 
 impl Backend {
-    /// Sends, and returns when the head of the answer is here; the body needs [`Backend::poll_body`].
-    pub async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, SendError> {
+    /// The next piece of the answer's body, moving the connection that it comes on.
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BackendError>>> {
         match self {
-            Self::Http1(connection) => connection.send(request).await,
-            Self::Http2(stream) => stream.send(request).await,
+            Self::Http1(connection) => connection.poll_frame(cx),
+            Self::Http2(stream) => stream.poll_frame(cx),
         }
     }
 
-    /// The next piece of `body`, moving the connection that it comes on.
-    pub fn poll_body(
-        &mut self,
-        body: &mut Incoming,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
+    /// All of the answer is here.
+    pub fn is_end_stream(&self) -> bool {
         match self {
-            Self::Http1(connection) => connection.drive(cx),
-            // Its connection has a task.
-            Self::Http2(_) => return Poll::Pending,
+            Self::Http1(connection) => connection.is_end_stream(),
+            Self::Http2(stream) => stream.is_end_stream(),
         }
-        Pin::new(body).poll_frame(cx)
+    }
+
+    pub fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(connection) => connection.size_hint(),
+            Self::Http2(stream) => stream.size_hint(),
+        }
     }
 
     /// The stream below, after a `101` answer, and what was read of the new protocol already.
-    pub async fn into_upgraded(self) -> Option<(TcpStream, Bytes)> {
+    pub fn into_upgraded(self) -> Option<(TcpStream, Bytes)> {
         match self {
-            Self::Http1(connection) => Some(connection.into_upgraded().await),
+            Self::Http1(connection) => Some(connection.into_upgraded()),
             // HTTP/2 has no such answer.
             Self::Http2(_) => None,
         }
     }
 }
 
-impl From<TrySendError<Request<RequestBody>>> for SendError {
-    fn from(mut error: TrySendError<Request<RequestBody>>) -> Self {
-        match error.take_message() {
-            Some(request) => Self::Unsent(Box::new(request)),
-            None => Self::Broken(error.into_error()),
+impl BackendError {
+    /// What it means while nothing of the answer is here.
+    fn before_answer(self) -> Self {
+        match self {
+            Self::Io(_) => Self::Closed,
+            other => other,
+        }
+    }
+
+    /// Closed without a byte of an answer: on a connection that was used before, the app never read the request.
+    pub fn was_closed(&self) -> bool {
+        match self {
+            Self::Closed => true,
+            Self::Http2(error) => {
+                error.is_canceled()
+                    || error.is_closed()
+                    || is_io(error)
+                    || of_http2(error).is_some_and(left_unserved)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// By GOAWAY, for the stream came too late, or by a reset that says so (RFC 9113, section 8.7).
+fn left_unserved(error: &h2::Error) -> bool {
+    error.is_io()
+        || error.is_remote() && (error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM))
+}
+
+fn is_io(error: &hyper::Error) -> bool {
+    error.source().is_some_and(|source| source.is::<io::Error>())
+}
+
+fn of_http2(error: &hyper::Error) -> Option<&h2::Error> {
+    error.source()?.downcast_ref()
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Self {
+        let detail = format!("{error}.");
+        match error {
+            BackendError::Upload(_) => Failure::new(Code::BodyBroken, detail),
+            BackendError::Invalid(_) => Failure::new(Code::BadAnswer, detail),
+            BackendError::Closed | BackendError::Incomplete | BackendError::Io(_) => {
+                Failure::new(Code::NoAnswer, detail)
+            }
+            BackendError::Http2(error) if error.is_user() => Failure::new(Code::BodyBroken, detail),
+            BackendError::Http2(error) => match of_http2(&error) {
+                Some(of) if of.is_library() => Failure::new(Code::BadAnswer, format!("{detail} {NOT_HTTP2}")),
+                // What it said before is lost with a connection that it resets.
+                None if is_io(&error) => Failure::new(Code::NoAnswer, format!("{detail} {NOT_HTTP2}")),
+                _ => Failure::new(Code::NoAnswer, detail),
+            },
         }
     }
 }

@@ -63,8 +63,8 @@ impl Wish {
 }
 
 fn body(edge: &Arc<Edge>, answered: Answered) -> AnswerBody {
-    let Answered { response, backend, permit, options, .. } = answered;
-    let body = AppBody::new(edge, response.into_body(), backend, permit, options.idle_timeout());
+    let Answered { backend, permit, options, .. } = answered;
+    let body = AppBody::new(edge, backend, permit, options.idle_timeout());
     AnswerBody::App(Box::new(body))
 }
 

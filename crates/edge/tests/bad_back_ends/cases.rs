@@ -83,7 +83,7 @@ fn late() -> Vec<Case> {
         case("stalls-at-once", [Act::Stall], told(504, "E304")).options(limited()),
         case("stalls-in-head", [say("HTTP/1.1 200 OK\r\nContent-"), Act::Stall], told(504, "E304"))
             .options(limited()),
-        case("endless-100", [Act::Forever(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec())], told(504, "E304"))
+        case("endless-100", [Act::Forever(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec())], told(502, "E305"))
             .options(limited()),
         case("stalls-in-body", [say(length), Act::Stall], Seen::CutOff).options(limited()),
     ]
@@ -143,7 +143,7 @@ fn more_than_whole() -> Vec<Case> {
         case("body-of-no-content", [say(no_content), Act::Stall], no_body(204)),
         case("body-of-not-modified", [say(not_modified), Act::Stall], no_body(304)),
         case("length-too-short", [say(length), Act::Stall], whole("hello")),
-        case("length-beside-chunks", [say(both), Act::Stall], whole("hello")),
+        case("length-beside-chunks", [say(both), Act::Stall], told(502, "E305")),
         case("until-the-end", [say("HTTP/1.0 200 OK\r\n\r\nhello"), Act::Close], whole("hello")),
         case(
             "hints-first",
