@@ -131,3 +131,12 @@ fn statics_that_can_not_be_served_are_named() {
     let twice = "url_prefix = \"/s\"\n[[statics]]\nguest_path = \"/b\"\nurl_prefix = \"/s/t\"";
     assert_eq!(of(twice), ["statics[1].url_prefix"]);
 }
+
+#[test]
+fn a_port_has_a_bounded_number_of_replay_cache_rules() {
+    let rule = "[[http_service.http_options.replay_cache]]\npath_prefix = \"/\"\nttl_seconds = 60\n\
+                type = \"cookie\"\nname = \"s\"\n";
+    let of = |rules: usize| problems(&format!("[http_service]\ninternal_port = 1\n{}", rule.repeat(rules)));
+    assert!(of(64).is_empty());
+    assert_eq!(of(65), ["http_service.http_options.replay_cache"]);
+}

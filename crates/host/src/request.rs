@@ -2,7 +2,9 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use roost_host_api::{CreateMachine, ErrorBody, ErrorCode, MachineSpec};
-use roost_model::{Guest, MachineConfig, MachineId, machine::File, statics::check_statics};
+use roost_model::{
+    Guest, MachineConfig, MachineId, http_options::ReplayCache, machine::File, statics::check_statics,
+};
 
 use crate::{context::refuse, refused, signal, volumes::check_mounts};
 
@@ -50,6 +52,7 @@ fn check_config(config: &MachineConfig) -> Result<(), ErrorBody> {
     }
     config.files.iter().try_for_each(check_file)?;
     check_statics(&config.statics).map_err(|e| invalid(e.to_string()))?;
+    check_replay_caches(config)?;
     check_kernel_args(config)?;
     if config.rootfs.as_ref().and_then(|rootfs| rootfs.size_gb).is_some_and(|size| size > MAX_ROOTFS_GB) {
         return Err(invalid(format!("rootfs.size_gb is at most {MAX_ROOTFS_GB}")));
@@ -72,6 +75,15 @@ fn check_file(file: &File) -> Result<(), ErrorBody> {
         return Err(invalid(format!("mode of the file {path} is more than {MAX_MODE:#o}")));
     }
     Ok(())
+}
+
+fn check_replay_caches(config: &MachineConfig) -> Result<(), ErrorBody> {
+    let ports = config.services.iter().flat_map(|service| &service.ports);
+    let rules = ports.filter_map(|port| port.http_options.as_ref()).map(|options| options.replay_cache.len());
+    match rules.max().is_some_and(|rules| rules > ReplayCache::MAX_RULES) {
+        true => Err(invalid(format!("replay_cache has at most {} rules", ReplayCache::MAX_RULES))),
+        false => Ok(()),
+    }
 }
 
 fn check_kernel_args(config: &MachineConfig) -> Result<(), ErrorBody> {

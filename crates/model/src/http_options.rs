@@ -200,6 +200,9 @@ pub struct ReplayCache {
 impl ReplayCache {
     /// The shortest time for which a replay is kept: less is not worth remembering.
     pub const SHORTEST_TTL_SECS: u32 = 10;
+
+    /// Most rules of one port: each request is compared with all of them.
+    pub const MAX_RULES: usize = 64;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -93,6 +93,10 @@ fn port(at: &str, port: &PortSection, protocol: Protocol, problems: &mut Problem
 
 fn replay_cache(at: &str, options: Option<&HttpOptions>, problems: &mut Problems) {
     let rules = options.map(|options| options.replay_cache.as_slice()).unwrap_or_default();
+    if rules.len() > ReplayCache::MAX_RULES {
+        let most = ReplayCache::MAX_RULES;
+        problems.add(format!("{at}.http_options.replay_cache"), format!("there are at most {most} rules"));
+    }
     for (n, rule) in rules.iter().enumerate() {
         let at = format!("{at}.http_options.replay_cache[{n}]");
         if !rule.path_prefix.contains('/') {

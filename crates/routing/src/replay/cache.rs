@@ -12,9 +12,6 @@ pub const LONGEST_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Longest host and prefix, in bytes.
 const MAX_SCOPE: usize = 1024;
 
-/// Most rules of one port.
-const MAX_RULES: usize = 64;
-
 /// Deepest folder of a path that is looked for: each is a look-up.
 const MAX_DEPTH: usize = 32;
 
@@ -125,7 +122,7 @@ impl CacheRule {
     /// The rule with the longest path that covers a request. One that cannot be read is as good as not there: what
     /// checks a configuration refuses it.
     pub fn of(rules: &[ReplayCache], host: &str, path: &str) -> Option<Self> {
-        let rules = rules.iter().take(MAX_RULES).filter_map(|rule| Self::read(rule).ok());
+        let rules = rules.iter().take(ReplayCache::MAX_RULES).filter_map(|rule| Self::read(rule).ok());
         rules.filter(|rule| rule.covers(host, path)).max_by_key(|rule| rule.scope.folder.len())
     }
 }
