@@ -1,6 +1,7 @@
 //! A process by descriptor: its number can be used again, the descriptor cannot.
 
 use std::{
+    future::pending,
     io,
     os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
 };
@@ -37,7 +38,9 @@ impl Pidfd {
 
     /// Waits for the end, and reaps the process if it is a child.
     pub async fn wait(&self) -> Ended {
-        while let Ok(mut guard) = self.0.readable().await {
+        loop {
+            // Fails only when the runtime ends: the process may live on, and nobody is left to hear of it.
+            let Ok(mut guard) = self.0.readable().await else { return pending().await };
             match waitid(Id::PIDFd(self.0.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
                 Ok(WaitStatus::StillAlive) => guard.clear_ready(),
                 Ok(WaitStatus::Exited(_, code)) => return Ended::Exited(code),
@@ -45,7 +48,6 @@ impl Pidfd {
                 _ => return Ended::Unknown,
             }
         }
-        Ended::Unknown
     }
 
     /// Sends SIGKILL; nothing happens if the process is gone.
@@ -53,5 +55,23 @@ impl Pidfd {
         let info = std::ptr::null::<libc::siginfo_t>();
         // SAFETY: plain system call on a descriptor that we own.
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), libc::SIGKILL, info, 0) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::{runtime::Runtime, time::timeout};
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_runtime_is_not_the_end_of_a_process() {
+        let first = Runtime::new().unwrap();
+        let process = first.block_on(async { Pidfd::open(std::process::id()).unwrap() });
+        drop(first);
+        let waited = async { timeout(Duration::from_millis(50), process.wait()).await };
+        assert!(Runtime::new().unwrap().block_on(waited).is_err(), "this process still runs");
     }
 }

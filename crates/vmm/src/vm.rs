@@ -13,6 +13,7 @@
 //! makes a new one.
 
 use std::{
+    future::pending,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -153,8 +154,16 @@ impl Vm {
     /// Waits for the end; gives the same answer to everybody who asks, and again.
     pub async fn wait_exit(&self) -> VmExit {
         let mut exit = self.0.exit.clone();
-        let unknown = || VmExit { cause: ExitCause::Unknown, output: String::new() };
-        exit.wait_for(Option::is_some).await.map_or_else(|_| unknown(), |e| e.clone().unwrap_or_else(unknown))
+        let ended = exit.wait_for(Option::is_some).await.map(|exit| exit.clone());
+        // Whoever watches goes without having seen an end when the server ends, which ends no VM.
+        let Ok(ended) = ended else { return pending().await };
+        ended.unwrap_or_else(|| VmExit { cause: ExitCause::Unknown, output: String::new() })
+    }
+
+    /// There is no more to be had of the monitor: because the VMM has ended.
+    async fn gone(&self) -> VmmError {
+        self.wait_exit().await;
+        VmmError::Ended
     }
 
     /// Ends the VMM at once, without the guest's consent, and waits until it is gone.
@@ -167,7 +176,8 @@ impl Vm {
     /// Waits until the guest's agent has opened its end, without a connection to it.
     pub async fn guest_opened(&self) -> Result<(), VmmError> {
         let mut ready = self.0.guest_ready.clone();
-        ready.wait_for(|ready| *ready).await.map(drop).map_err(|_| VmmError::Ended)
+        let opened = ready.wait_for(|ready| *ready).await.is_ok();
+        if opened { Ok(()) } else { Err(self.gone().await) }
     }
 
     /// A new connection to the guest's agent. Waits until the agent has opened its end: the caller bounds
@@ -224,8 +234,13 @@ impl Vm {
 
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, VmmError> {
         let (reply, answer) = oneshot::channel();
-        self.0.requests.send(request(reply)).await.map_err(|_| VmmError::Ended)?;
-        answer.await.map_err(|_| VmmError::Ended)?
+        if self.0.requests.send(request(reply)).await.is_err() {
+            return Err(self.gone().await);
+        }
+        match answer.await {
+            Ok(answered) => answered,
+            Err(_) => Err(self.gone().await),
+        }
     }
 
     /// Kills what still runs, then removes cgroup and jail. Fine if any of it is gone already.
