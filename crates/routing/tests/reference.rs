@@ -192,15 +192,7 @@ fn machine() -> impl Strategy<Value = Arc<Target>> {
                 health: health[..routes.len()].into(),
                 routes,
             };
-            Arc::new(Target {
-                id: MachineId::generate(),
-                private_ip: Ipv6Addr::LOCALHOST,
-                ipv4: Ipv4Addr::LOCALHOST,
-                started_at: None,
-                busy_until: None,
-                traits: Arc::new(traits),
-                load: Arc::new(load),
-            })
+            target(traits, load)
         },
     )
 }
@@ -339,15 +331,7 @@ fn equals_of_two_kinds_get_equal_shares_beside_busy_ones() {
             health: [Health::Passing].into(),
             routes: SERVICES[0].clone(),
         };
-        Arc::new(Target {
-            id: MachineId::generate(),
-            private_ip: Ipv6Addr::LOCALHOST,
-            ipv4: Ipv4Addr::LOCALHOST,
-            started_at: None,
-            busy_until: None,
-            traits: Arc::new(traits),
-            load: Arc::new(load),
-        })
+        target(traits, load)
     };
     let of_group = |group: &'static str, ease: usize, busy: usize| {
         (0..ease + busy).map(move |number| target(group, number >= ease))
@@ -364,4 +348,16 @@ fn equals_of_two_kinds_get_equal_shares_beside_busy_ones() {
         *shares.entry(target.id.clone()).or_default() += 1;
     }
     assert!(shares.len() == 4 && shares.values().all(|n| (850..1150).contains(n)), "{shares:?}");
+}
+
+fn target(traits: Traits, load: Load) -> Arc<Target> {
+    Arc::new(Target {
+        id: MachineId::generate(),
+        private_ip: Ipv6Addr::LOCALHOST,
+        ipv4: Ipv4Addr::LOCALHOST,
+        started_at: None,
+        busy_until: None,
+        traits: Arc::new(traits),
+        load: Arc::new(load),
+    })
 }

@@ -1,5 +1,6 @@
 //! Fields of HTTP that are of one connection, and lists that grow on their way.
 
+use bytes::BufMut;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{self, Entry},
@@ -32,6 +33,13 @@ pub fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
         .then(|| headers.get(header::UPGRADE).cloned())
         .flatten()
         .filter(|protocol| !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2"))
+}
+
+/// Writes a field as HTTP/1.1 does.
+pub fn write(to: &mut impl BufMut, name: &HeaderName, value: &HeaderValue) {
+    for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+        to.put_slice(part);
+    }
 }
 
 /// Takes away what is of the connection alone.

@@ -135,11 +135,11 @@ impl From<BackendError> for Failure {
     fn from(error: BackendError) -> Self {
         let detail = format!("{error}.");
         match error {
+            // The code says it.
+            BackendError::Closed => Code::NoAnswer.into(),
             BackendError::Upload(_) => Failure::new(Code::BodyBroken, detail),
             BackendError::Invalid(_) => Failure::new(Code::BadAnswer, detail),
-            BackendError::Closed | BackendError::Incomplete | BackendError::Io(_) => {
-                Failure::new(Code::NoAnswer, detail)
-            }
+            BackendError::Incomplete | BackendError::Io(_) => Failure::new(Code::NoAnswer, detail),
             BackendError::Http2(error) if error.is_user() => Failure::new(Code::BodyBroken, detail),
             BackendError::Http2(error) => match of_http2(&error) {
                 Some(of) if of.is_library() => Failure::new(Code::BadAnswer, format!("{detail} {NOT_HTTP2}")),

@@ -4,6 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Version, header};
 use http_body_util::BodyExt as _;
+use roost_wire::fields;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     time::timeout,
@@ -66,10 +67,7 @@ async fn answer(id: &RequestId, failure: &Failure) -> Vec<u8> {
     head.headers.insert(header::CONTENT_LENGTH, text.len().into());
     let mut answer = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
     for (name, value) in &head.headers {
-        answer.extend_from_slice(name.as_str().as_bytes());
-        answer.extend_from_slice(b": ");
-        answer.extend_from_slice(value.as_bytes());
-        answer.extend_from_slice(b"\r\n");
+        fields::write(&mut answer, name, value);
     }
     answer.extend_from_slice(b"\r\n");
     answer.extend_from_slice(&text);

@@ -10,7 +10,7 @@ use h2::{Reason, RecvStream};
 use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 
-use super::{interim::Interim, keep_alive::Heard};
+use super::{go_ahead::GoAhead, keep_alive::Heard};
 
 /// The body. The client may send as much again as is taken of it, and no more.
 pub(crate) struct StreamBody {
@@ -20,7 +20,7 @@ pub(crate) struct StreamBody {
     at: At,
     heard: Heard,
     /// Told that the body is wanted.
-    waits: Option<Interim>,
+    waits: Option<GoAhead>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ enum At {
 
 impl StreamBody {
     /// `headers` of the body's request.
-    pub(super) fn new(stream: RecvStream, headers: &HeaderMap, heard: Heard, waits: Option<Interim>) -> Self {
+    pub(super) fn new(stream: RecvStream, headers: &HeaderMap, heard: Heard, waits: Option<GoAhead>) -> Self {
         let length = headers.get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         Self { stream, length, at: At::Data, heard, waits }
@@ -56,7 +56,7 @@ impl Body for StreamBody {
     ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         let body = self.get_mut();
         if let Some(waits) = body.waits.take() {
-            waits.go_on();
+            waits.give();
         }
         if body.at == At::Data {
             match ready!(body.stream.poll_data(cx)) {

@@ -4,7 +4,7 @@
 //! ```text
 //!  connection: streams ─► requests: a place for each ─► request: one stream ─► request::handle
 //!       │ keep_alive, marks                                   │ body: what the client sends
-//!       └ given_up                                       │ interim: what it is told before the answer
+//!       └ given_up                                       │ go_ahead: `100 Continue`
 //!                                                        └ tunnel: a stream that is a WebSocket from now on
 //! ```
 //!
@@ -14,7 +14,7 @@
 mod body;
 mod connection;
 mod given_up;
-mod interim;
+mod go_ahead;
 mod keep_alive;
 mod marks;
 mod request;

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use h2::{Reason, RecvStream, SendStream, server::SendResponse};
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body as _, Frame};
 use tokio::sync::oneshot;
 use tracing::debug;
@@ -17,7 +17,7 @@ use tracing::debug;
 use super::{
     StreamBody,
     given_up::Ended,
-    interim::Interim,
+    go_ahead::GoAhead,
     keep_alive::Heard,
     tunnel::{Promised, Tunnel},
 };
@@ -39,7 +39,7 @@ pub(super) async fn answer(
 ) -> Ended {
     let (mut head, receiving) = request.into_parts();
     let wants = Wants::of(&head.method);
-    let interim = Interim::of(&head);
+    let go_ahead = GoAhead::of(&head);
     let (body, tunnel) = match wants {
         // What follows is the tunnel's.
         Wants::Tunnel => {
@@ -49,12 +49,12 @@ pub(super) async fn answer(
         }
         _ if receiving.is_end_stream() => (ClientBody::Empty, None),
         _ => {
-            let body = StreamBody::new(receiving, &head.headers, heard, interim.clone());
+            let body = StreamBody::new(receiving, &head.headers, heard, go_ahead.clone());
             (ClientBody::Http2(Box::new(body)), None)
         }
     };
     let handling = request::handle(&edge, &client, Request::from_parts(head, body));
-    let Some(response) = unless_given_up(handling, &mut respond, interim).await else {
+    let Some(response) = unless_given_up(handling, &mut respond, go_ahead).await else {
         return Ended::GivenUp;
     };
     if let Err(error) = send(respond, response, wants, tunnel).await {
@@ -82,16 +82,18 @@ impl Wants {
     }
 }
 
-/// Tells the client what comes before the answer; without one when the client resets the stream.
+/// Tells the client to go ahead when its body is wanted; without an answer when the client resets the stream.
 async fn unless_given_up(
     handling: impl Future<Output = Response<AnswerBody>>,
     respond: &mut SendResponse<Bytes>,
-    interim: Option<Interim>,
+    go_ahead: Option<GoAhead>,
 ) -> Option<Response<AnswerBody>> {
     let mut handling = pin!(handling);
     poll_fn(|cx| {
         let handled = handling.as_mut().poll(cx);
-        while let Some(Poll::Ready(head)) = interim.as_ref().map(|interim| interim.poll_next(cx)) {
+        if go_ahead.as_ref().is_some_and(|go_ahead| go_ahead.poll_given(cx).is_ready()) {
+            let mut head = Response::new(());
+            *head.status_mut() = StatusCode::CONTINUE;
             // A stream that was reset shows below.
             let _ = respond.send_informational(head);
         }

@@ -7,8 +7,9 @@ use std::{
 };
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, header, request};
+use http::{HeaderMap, header, request};
 use http_body::Body as _;
+use roost_wire::fields;
 use tokio::io::AsyncWrite;
 
 use super::BackendError;
@@ -219,7 +220,7 @@ fn write_head(to: &mut BytesMut, head: &request::Parts, length: Option<&Length>)
     write_fields(to, &head.headers);
     match (length, head.headers.get(header::CONTENT_LENGTH)) {
         (Some(Length::Chunked), _) => to.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        (_, Some(known)) => write_field(to, header::CONTENT_LENGTH.as_str(), known),
+        (_, Some(known)) => fields::write(to, &header::CONTENT_LENGTH, known),
         (_, None) => {}
     }
     to.extend_from_slice(b"\r\n");
@@ -229,14 +230,7 @@ fn write_head(to: &mut BytesMut, head: &request::Parts, length: Option<&Length>)
 fn write_fields(to: &mut BytesMut, headers: &HeaderMap) {
     for (name, value) in headers {
         if *name != header::CONTENT_LENGTH && *name != header::TRANSFER_ENCODING {
-            write_field(to, name.as_str(), value);
+            fields::write(to, name, value);
         }
     }
-}
-
-fn write_field(to: &mut BytesMut, name: &str, value: &HeaderValue) {
-    to.extend_from_slice(name.as_bytes());
-    to.extend_from_slice(b": ");
-    to.extend_from_slice(value.as_bytes());
-    to.extend_from_slice(b"\r\n");
 }
