@@ -118,7 +118,7 @@ async fn a_private_address_is_on_the_network_that_it_is_asked_for() {
     let network = async |app: &str, org: &str, name: &str| {
         let asked = json!({ "type": "private_v6", "org_slug": org, "network": name });
         let given: Value = platform.post(&format!("/v1/apps/{app}/ip_assignments"), asked).await;
-        let ip = given["ip"].as_str().unwrap().parse().unwrap();
+        let ip: std::net::IpAddr = given["ip"].as_str().unwrap().parse().unwrap();
         roost_model::addr::AppAddress::of(ip).unwrap().network
     };
     let own = network("web", "", "").await;

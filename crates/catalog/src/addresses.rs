@@ -100,8 +100,5 @@ impl Addresses {
 
 /// An address on a private network; `None` for one that is reached from everywhere.
 fn private(ip: &IpAddr) -> Option<Ipv6Addr> {
-    match ip {
-        IpAddr::V6(ip) => AppAddress::of(*ip).map(|_| *ip),
-        IpAddr::V4(_) => None,
-    }
+    AppAddress::of(*ip).map(AppAddress::ip)
 }

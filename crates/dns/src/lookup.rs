@@ -1,10 +1,6 @@
 //! Answers out of the catalog, for one network. Pure: a snapshot goes in, records come out.
 
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, net::Ipv6Addr, sync::Arc};
 
 use roost_catalog::{AppEntry, MachineEntry, Snapshot};
 use roost_model::{AppName, MachineAddress, MachineState, addr::AppAddress};
@@ -45,11 +41,8 @@ pub(crate) fn look_up(question: &Question, asker: MachineAddress, snapshot: &Sna
 
 /// The app may be of another network, even of another org: what counts is who its addresses are for.
 fn flycast(app: &AppName, asker: MachineAddress, snapshot: &Snapshot) -> Vec<Ipv6Addr> {
-    let private = |ip| match ip {
-        IpAddr::V6(ip) => AppAddress::of(ip).filter(|address| address.network == asker.network).map(|_| ip),
-        IpAddr::V4(_) => None,
-    };
-    snapshot.addresses(app).filter_map(private).collect()
+    let private = |ip| AppAddress::of(ip).filter(|address| address.network == asker.network);
+    snapshot.addresses(app).filter_map(private).map(AppAddress::ip).collect()
 }
 
 fn of_app(app: &AppEntry, which: &Which, asker: MachineAddress) -> Found {

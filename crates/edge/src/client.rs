@@ -1,9 +1,6 @@
 //! Who is at the other end of a connection, and how it was reached.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::OnceLock,
-};
+use std::{net::SocketAddr, sync::OnceLock};
 
 use roost_model::{AppName, addr::AppAddress};
 
@@ -63,7 +60,7 @@ impl Client {
 
     /// Whether it came from a machine, over a private network.
     pub fn is_inside(&self) -> bool {
-        matches!(self.local.ip(), IpAddr::V6(ip) if AppAddress::of(ip).is_some())
+        AppAddress::of(self.local.ip()).is_some()
     }
 
     /// What apps are told of the connection; made once, when all of it is known.

@@ -3,7 +3,10 @@
 //! `fdaa:<network 32 bits>:<host 32 bits>:<machine 32 bits>::/112` belongs to one machine; the
 //! machine itself answers on the `…:2` of its prefix.
 
-use std::{fmt, net::Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +105,9 @@ impl AppAddress {
         Ipv6Addr::new(PREFIX, n1, n2, NO_HOST.0, NO_HOST.1, a1, a2, APP_SUFFIX)
     }
 
-    pub fn of(ip: Ipv6Addr) -> Option<Self> {
+    /// What an address of either family says; `None` for one that is no app's on a private network.
+    pub fn of(ip: impl Into<IpAddr>) -> Option<Self> {
+        let IpAddr::V6(ip) = ip.into() else { return None };
         let [prefix, n1, n2, h1, h2, a1, a2, suffix] = ip.segments();
         let named = prefix == PREFIX && (h1, h2) == NO_HOST && suffix == APP_SUFFIX;
         let address = Self { network: NetworkId(join(n1, n2)), app: join(a1, a2) };

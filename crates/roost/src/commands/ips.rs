@@ -125,5 +125,5 @@ async fn release(addresses: &[IpAddr], app: &AppOption, context: &Context) -> an
 }
 
 fn is_private(ip: IpAddr) -> bool {
-    matches!(ip, IpAddr::V6(ip) if AppAddress::of(ip).is_some())
+    AppAddress::of(ip).is_some()
 }
