@@ -16,3 +16,8 @@ pub(crate) fn apply(rules: &HeaderRules, headers: &mut HeaderMap) {
         }
     }
 }
+
+/// Removes from a hint what the rules speak of: the app has no say in it.
+pub(crate) fn withhold(rules: &HeaderRules, headers: &mut HeaderMap) {
+    rules.iter().for_each(|(name, _)| drop(headers.remove(name)));
+}

@@ -41,7 +41,7 @@ pub(crate) enum Lost {
 pub(crate) async fn exchange(
     edge: &Arc<Edge>,
     journey: &mut Journey,
-    outgoing: &mut Outgoing,
+    outgoing: &mut Outgoing<'_>,
 ) -> Result<Answered, Lost> {
     let mut resends = 0;
     loop {
@@ -70,7 +70,7 @@ pub(crate) async fn exchange(
                 continue;
             }
         };
-        match outgoing.send(connected, options.idle_timeout()).await.map_err(Lost::Broken)? {
+        match outgoing.send(connected, &options).await.map_err(Lost::Broken)? {
             Sent::Answered(response, _) if from_folder && response.status() == StatusCode::NOT_FOUND => {
                 outgoing.ask_the_app();
             }

@@ -6,7 +6,7 @@ use http::{
     HeaderName, HeaderValue, Method, Request, Response, Uri, Version, header, request,
     uri::{Authority, Scheme},
 };
-use roost_model::MachineId;
+use roost_model::{HttpOptions, MachineId};
 use roost_routing::{Route, replay::Transform};
 use tokio::time::timeout;
 
@@ -16,12 +16,13 @@ use crate::{
     connect::{Connected, Reuse, Wire},
     failure::{Code, Failure},
     framing,
+    hints::Hints,
     limits::ANSWER_TIMEOUT,
     request_body::{RequestBody, Room, Upload},
 };
 
 /// A request that is ready to be sent, more than once if need be.
-pub(crate) struct Outgoing {
+pub(crate) struct Outgoing<'a> {
     head: request::Parts,
     /// Taken when it is sent; comes back if nothing of it was.
     body: Option<RequestBody>,
@@ -31,6 +32,8 @@ pub(crate) struct Outgoing {
     repeatable: bool,
     /// The machine has no such file among those that it serves itself.
     past_statics: bool,
+    /// For what the app says before its answer, where the client can be told.
+    hints: Option<&'a Hints>,
 }
 
 const PREFERRED_UNAVAILABLE: HeaderName = HeaderName::from_static("fly-preferred-instance-unavailable");
@@ -42,16 +45,21 @@ pub(crate) enum Sent {
     Again(Failure),
 }
 
-impl Outgoing {
+impl<'a> Outgoing<'a> {
     /// `head` with the headers that the app shall see.
-    pub fn new(mut head: request::Parts, body: ClientBody, room: &Arc<Room>) -> Self {
+    pub fn new(
+        mut head: request::Parts,
+        body: ClientBody,
+        room: &Arc<Room>,
+        hints: Option<&'a Hints>,
+    ) -> Self {
         let (body, upload) = RequestBody::new(body, room);
         if upload.is_some() && head.version == Version::HTTP_11 {
             framing::announce_chunks(&mut head.headers);
         }
         let upgrades = roost_wire::fields::upgrade(&head.headers).is_some();
         let repeatable = upload.is_none() && !upgrades && is_idempotent(&head.method);
-        Self { head, body: Some(body), upload, upgrades, repeatable, past_statics: false }
+        Self { head, body: Some(body), upload, upgrades, repeatable, past_statics: false, hints }
     }
 
     pub fn head(&self) -> &request::Parts {
@@ -124,14 +132,15 @@ impl Outgoing {
     }
 
     /// Sends over `connected`. Fails where the request may have reached the app. The answer may take as long as an
-    /// answer may, or until nothing has moved for `idle`.
-    pub async fn send(&mut self, connected: Connected, idle: Option<Duration>) -> Result<Sent, Failure> {
+    /// answer may, or until nothing has moved for the idle timeout of `options`, which are its port's.
+    pub async fn send(&mut self, connected: Connected, options: &HttpOptions) -> Result<Sent, Failure> {
         let Connected { mut backend, reused } = connected;
         let body = self.body.take().unwrap_or(RequestBody::Empty);
-        let (upload, limit) = (self.upload.as_ref(), idle.unwrap_or(ANSWER_TIMEOUT));
+        let (upload, limit) = (self.upload.as_ref(), options.idle_timeout().unwrap_or(ANSWER_TIMEOUT));
         let answered = match &mut backend {
             Backend::Http1(connection) => {
-                let answer = connection.send(&self.head, body);
+                let hints = self.hints.map(|hints| hints.of_app(options));
+                let answer = connection.send(&self.head, body, hints);
                 within(limit, upload, answer).await?.map_err(SendError::Failed)
             }
             Backend::Http2(stream) => {

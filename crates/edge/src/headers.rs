@@ -122,6 +122,13 @@ pub(crate) fn to_client(headers: &mut HeaderMap, version: Version) {
     }
 }
 
+/// Makes the headers of a hint those that a client of HTTP/2 or later shall see.
+pub(crate) fn hint_to_client(headers: &mut HeaderMap) {
+    to_client(headers, Version::HTTP_2);
+    // There is no body (RFC 9110, section 8.6), and the id is the edge's to say.
+    [header::CONTENT_LENGTH, REQUEST_ID].iter().for_each(|name| drop(headers.remove(name)));
+}
+
 /// Adds to an answer what the edge says of itself. `version` is the app's.
 pub(crate) fn add_own(headers: &mut HeaderMap, id: &RequestId, version: Version) {
     headers.insert(REQUEST_ID, id.0.clone());

@@ -43,6 +43,7 @@ mod framing;
 mod handlers;
 mod handshake;
 mod headers;
+mod hints;
 mod http1;
 mod http2;
 mod http3;

@@ -85,6 +85,10 @@ pub const H3_CONTROL_STREAMS: u32 = 8;
 /// and keeps those out who only pretend to be many.
 pub const H3_RETRY_BELOW: usize = 1024;
 
+/// Bytes of early hints, and what else comes before answers, that the client of one request is told, 32 more counted
+/// for each of them and each of their fields: some hundred links. No window holds them up.
+pub const MAX_HINTS: usize = 16 * 1024;
+
 /// How long an app may take to begin its answer; long polling waits minutes.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 

@@ -22,6 +22,7 @@ use crate::{
     forward::Outgoing,
     framing,
     headers::{self, RequestId},
+    hints::Hints,
     permit::Permit,
     replay::Trip,
     respond::{AnswerBody, AppBody},
@@ -31,15 +32,17 @@ use crate::{
     well_known,
 };
 
-/// Answers one request: with what the app says, or with why it could not be asked.
+/// Answers one request: with what the app says, or with why it could not be asked. What the app says before goes to
+/// `hints`, where its client can be told.
 pub(crate) async fn handle(
     edge: &Arc<Edge>,
     client: &Client,
     request: Request<ClientBody>,
+    hints: Option<&Hints>,
 ) -> Response<AnswerBody> {
     let id = RequestId::generate(&edge.config.region);
     let asked_over = request.version();
-    let mut response = match serve(edge, client, &id, request).await {
+    let mut response = match serve(edge, client, &id, request, hints).await {
         Ok(response) => response,
         Err(failure) => {
             info!(request = id.as_str(), code = failure.code.as_str(), detail = failure.detail, "not served");
@@ -74,6 +77,7 @@ async fn serve(
     client: &Client,
     id: &RequestId,
     mut request: Request<ClientBody>,
+    hints: Option<&Hints>,
 ) -> Result<Response<AnswerBody>, Failure> {
     let extended = Extended::translate(&mut request);
     let upgrade = fields::upgrade(request.headers()).map(|_| ClientEnd::of(&mut request));
@@ -95,7 +99,7 @@ async fn serve(
         head.version = Version::HTTP_11;
     }
     let asks = compress::Asks::of(&head);
-    let outgoing = Outgoing::new(head, body, &edge.room);
+    let outgoing = Outgoing::new(head, body, &edge.room, hints);
     let answered = Trip::new(edge, client, journey, outgoing).answer(id).await?;
     let Answered { response, backend, permit, options, .. } = answered;
     let (mut head, ()) = response.into_parts();

@@ -117,7 +117,7 @@ fn service(
         let (edge, client, entry) = (edge.clone(), client.clone(), ledger.begin());
         let request = ClientBody::http1(request, entry.clone());
         async move {
-            let response = request::handle(&edge, &client, request).await;
+            let response = request::handle(&edge, &client, request, None).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 entry.stays_open();
             }

@@ -25,6 +25,7 @@ use crate::{
     client::Client,
     client_body::ClientBody,
     context::Edge,
+    hints::Hints,
     request,
     respond::{AnswerBody, BodyError},
 };
@@ -53,8 +54,9 @@ pub(super) async fn answer(
             (ClientBody::Http2(Box::new(body)), None)
         }
     };
-    let handling = request::handle(&edge, &client, Request::from_parts(head, body));
-    let Some(response) = unless_given_up(handling, &mut respond, go_ahead).await else {
+    let hints = Hints::default();
+    let handling = request::handle(&edge, &client, Request::from_parts(head, body), Some(&hints));
+    let Some(response) = unless_given_up(handling, &mut respond, go_ahead, &hints).await else {
         return Ended::GivenUp;
     };
     if let Err(error) = send(respond, response, wants, tunnel).await {
@@ -82,11 +84,13 @@ impl Wants {
     }
 }
 
-/// Tells the client to go ahead when its body is wanted; without an answer when the client resets the stream.
+/// Tells the client to go ahead when its body is wanted, and what the app says before its answer; without that when the
+/// client resets the stream.
 async fn unless_given_up(
     handling: impl Future<Output = Response<AnswerBody>>,
     respond: &mut SendResponse<Bytes>,
     go_ahead: Option<GoAhead>,
+    hints: &Hints,
 ) -> Option<Response<AnswerBody>> {
     let mut handling = pin!(handling);
     poll_fn(|cx| {
@@ -96,6 +100,9 @@ async fn unless_given_up(
             *head.status_mut() = StatusCode::CONTINUE;
             // A stream that was reset shows below.
             let _ = respond.send_informational(head);
+        }
+        for hint in hints.take() {
+            let _ = respond.send_informational(hint);
         }
         match handled {
             Poll::Ready(response) => Poll::Ready(Some(response)),

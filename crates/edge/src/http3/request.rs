@@ -1,19 +1,21 @@
 //! One request: its head from a stream, the answer back on it.
 
-use std::sync::Arc;
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use h3::{
     error::{Code, StreamError},
     server::{RequestResolver, RequestStream},
 };
-use http::Response;
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::QuicBody;
-use crate::{client::Client, client_body::ClientBody, context::Edge, request, respond::AnswerBody};
+use crate::{
+    client::Client, client_body::ClientBody, context::Edge, hints::Hints, request, respond::AnswerBody,
+};
 
 type Resolver = RequestResolver<h3_quinn::Connection, Bytes>;
 type Sending = RequestStream<h3_quinn::SendStream<Bytes>, Bytes>;
@@ -26,11 +28,38 @@ pub(super) async fn answer(edge: Arc<Edge>, client: Arc<Client>, stream: Resolve
         // Told to the client by the library.
         Err(error) => return debug!(peer = %client.peer, %error, "a request over HTTP/3 is malformed"),
     };
-    let (sending, receiving) = stream.split();
+    let (mut sending, receiving) = stream.split();
     let request = head.map(|()| ClientBody::Quic(Box::new(QuicBody::begin(receiving))));
-    let response = request::handle(&edge, &client, request).await;
-    if let Err(error) = send(sending, response).await {
+    let answered = async {
+        let response = handle(&edge, &client, request, &mut sending).await?;
+        send(sending, response).await
+    };
+    if let Err(error) = answered.await {
         debug!(peer = %client.peer, %error, "an answer over HTTP/3 broke off");
+    }
+}
+
+/// The answer, and before it what the app says before.
+async fn handle(
+    edge: &Arc<Edge>,
+    client: &Client,
+    request: Request<ClientBody>,
+    sending: &mut Sending,
+) -> Result<Response<AnswerBody>, StreamError> {
+    let hints = Hints::default();
+    let mut handling = pin!(request::handle(edge, client, request, Some(&hints)));
+    loop {
+        let turn = poll_fn(|cx| match handling.as_mut().poll(cx) {
+            Poll::Pending if hints.are_waiting() => Poll::Ready(None),
+            polled => polled.map(Some),
+        });
+        let response = turn.await;
+        for hint in hints.take() {
+            sending.send_response(hint).await?;
+        }
+        if let Some(response) = response {
+            return Ok(response);
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct Trip<'a> {
     edge: &'a Arc<Edge>,
     client: &'a Client,
     journey: Journey,
-    outgoing: Outgoing,
+    outgoing: Outgoing<'a>,
     chain: Chain,
     /// The app that the client asked, once the request has left it.
     first: Option<AppName>,
@@ -46,7 +46,7 @@ pub(crate) struct Trip<'a> {
 }
 
 impl<'a> Trip<'a> {
-    pub fn new(edge: &'a Arc<Edge>, client: &'a Client, journey: Journey, outgoing: Outgoing) -> Self {
+    pub fn new(edge: &'a Arc<Edge>, client: &'a Client, journey: Journey, outgoing: Outgoing<'a>) -> Self {
         let (chain, begun) = (Chain::default(), journey.begun());
         Self { edge, client, journey, outgoing, chain, first: None, begun, leg_began: begun, before: None }
     }

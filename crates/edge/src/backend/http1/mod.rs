@@ -28,7 +28,7 @@ use tokio::{
 
 use self::{reading::Reading, sending::Sending};
 use super::BackendError;
-use crate::{batched::Batched, machine_io::MachineIo, request_body::RequestBody};
+use crate::{batched::Batched, hints::Hinting, machine_io::MachineIo, request_body::RequestBody};
 
 pub(crate) struct Http1 {
     io: Batched<MachineIo>,
@@ -42,11 +42,13 @@ impl Http1 {
         Self { io, sending: Sending::default(), reading: Reading::default() }
     }
 
-    /// Sends, and returns when the head of the answer is here; its body comes from [`Http1::poll_frame`].
+    /// Sends, and returns when the head of the answer is here; its body comes from [`Http1::poll_frame`]. What the
+    /// app says before goes to `hints`.
     pub async fn send(
         &mut self,
         head: &request::Parts,
         body: RequestBody,
+        hints: Option<Hinting<'_>>,
     ) -> Result<Response<()>, BackendError> {
         self.sending.begin(head, body)?;
         self.reading.begin(&head.method);
@@ -56,7 +58,7 @@ impl Http1 {
                 // There is nothing yet to answer.
                 return Poll::Pending;
             }
-            self.reading.poll_head(&mut self.io, cx)
+            self.reading.poll_head(&mut self.io, hints, cx)
         })
         .await
     }

@@ -14,7 +14,7 @@ use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
 use super::BackendError;
-use crate::limits::MAX_BUFFER;
+use crate::{hints::Hinting, limits::MAX_BUFFER};
 
 /// Read at a time of a head and what comes with it.
 const HEAD: usize = 4 * 1024;
@@ -84,9 +84,10 @@ impl Reading {
     pub fn poll_head<Io: AsyncRead + Unpin>(
         &mut self,
         io: &mut Io,
+        hints: Option<Hinting<'_>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Response<()>, BackendError>> {
-        let result = ready!(self.poll_head_inner(io, cx));
+        let result = ready!(self.poll_head_inner(io, hints, cx));
         if result.is_err() {
             self.state = State::Broken;
         }
@@ -96,10 +97,11 @@ impl Reading {
     fn poll_head_inner<Io: AsyncRead + Unpin>(
         &mut self,
         io: &mut Io,
+        hints: Option<Hinting<'_>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Response<()>, BackendError>> {
         loop {
-            if let Some(head) = self.take_head()? {
+            if let Some(head) = self.take_head(hints)? {
                 return Poll::Ready(Ok(self.answer(head)));
             }
             let begun = !self.input.is_empty() || matches!(self.state, State::Head { interim: 1.., .. });
@@ -122,7 +124,7 @@ impl Reading {
     }
 
     /// The head of the answer itself, when all of it is here.
-    fn take_head(&mut self) -> Result<Option<Head>, BackendError> {
+    fn take_head(&mut self, hints: Option<Hinting<'_>>) -> Result<Option<Head>, BackendError> {
         let State::Head { method, interim, searched } = &mut self.state else { return Ok(None) };
         loop {
             let taken = match answer::has_head(&self.input, *searched) {
@@ -143,6 +145,9 @@ impl Reading {
             *interim += 1;
             if *interim > MAX_INTERIM {
                 return Err(BackendError::Invalid(Invalid::Interim));
+            }
+            if let Some(hints) = hints {
+                hints.say(head.status, head.headers);
             }
         }
     }
