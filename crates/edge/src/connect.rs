@@ -76,7 +76,7 @@ async fn stream(edge: &Edge, target: &Arc<Target>, port: u16, limit: Duration) -
     Ok(Connected { backend: Backend::Http2(Box::new(stream)), reused: true })
 }
 
-fn no_answer(error: hyper::Error) -> Failure {
+fn no_answer(error: h2::Error) -> Failure {
     Failure::new(Code::NoAnswer, error.to_string())
 }
 

@@ -136,16 +136,16 @@ impl<'a> Outgoing<'a> {
     pub async fn send(&mut self, connected: Connected, options: &HttpOptions) -> Result<Sent, Failure> {
         let Connected { mut backend, reused } = connected;
         let body = self.body.take().unwrap_or(RequestBody::Empty);
+        let hints = self.hints.map(|hints| hints.of_app(options));
         let (upload, limit) = (self.upload.as_ref(), options.idle_timeout().unwrap_or(ANSWER_TIMEOUT));
         let answered = match &mut backend {
             Backend::Http1(connection) => {
-                let hints = self.hints.map(|hints| hints.of_app(options));
                 let answer = connection.send(&self.head, body, hints);
                 within(limit, upload, answer).await?.map_err(SendError::Failed)
             }
             Backend::Http2(stream) => {
                 let head = http2_form(self.head.clone())?;
-                let answer = stream.send(Request::from_parts(head, body));
+                let answer = stream.send(Request::from_parts(head, body), hints);
                 within(limit, upload, answer).await?
             }
         };

@@ -78,7 +78,8 @@ impl Hints {
 impl Hinting<'_> {
     /// The app says so before its answer.
     pub fn say(self, status: StatusCode, mut headers: HeaderMap) {
-        if status == StatusCode::CONTINUE {
+        // HTTP/2 has no switch of protocols.
+        if matches!(status, StatusCode::CONTINUE | StatusCode::SWITCHING_PROTOCOLS) {
             return;
         }
         headers::hint_to_client(&mut headers);

@@ -137,6 +137,66 @@ async fn a_client_that_does_not_read_holds_up_nobody_else() {
 }
 
 #[tokio::test]
+async fn an_upload_goes_on_while_the_client_does_not_read_the_answer() {
+    const LARGE: usize = 8 << 20;
+    let (tell, mut told) = mpsc::channel(1);
+    let app = Router::new().fallback(|request: Request| async move {
+        tokio::spawn(async move {
+            let whole = request.into_body().collect().await.map(|body| body.to_bytes().len());
+            tell.send(whole.map_err(|error| error.to_string())).await.unwrap();
+        });
+        vec![b'x'; LARGE]
+    });
+    let node = Node::with([machine(app)]).await;
+    let request = request("POST", "/").body(Body::from(vec![b'y'; LARGE])).unwrap();
+    let answer = connect(&node).await.send_request(request).await.unwrap();
+    let arrived = timeout(PATIENCE, told.recv()).await.expect("the answer holds up nothing").unwrap();
+    assert_eq!(arrived, Ok(LARGE));
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes().len(), LARGE);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_taken_for_the_whole() {
+    let (tell, mut told) = mpsc::channel(1);
+    let app = Router::new().fallback(|request: Request| async move {
+        tell.send("begun").await.unwrap();
+        let whole = request.into_body().collect().await.map(drop);
+        tell.send(if whole.is_ok() { "whole" } else { "broken" }).await.unwrap();
+    });
+    let node = Node::with([machine(app)]).await;
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    let head = "POST / HTTP/1.1\r\nHost: web.roost.test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(timeout(PATIENCE, told.recv()).await.unwrap(), Some("begun"));
+    stream.write_all(b"no chunk\r\n").await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("roost-error: E403"), "{answer}");
+    assert_eq!(timeout(PATIENCE, told.recv()).await.unwrap(), Some("broken"));
+}
+
+#[tokio::test]
+async fn a_request_that_its_client_takes_back_is_taken_back_from_the_app() {
+    let (tell, mut told) = mpsc::channel(1);
+    let app = Router::new().fallback(|request: Request| async move {
+        tell.send(()).await.unwrap();
+        // It has no end, but for the reset.
+        let whole = request.into_body().collect().await.map(drop);
+        assert!(whole.is_err());
+        tell.send(()).await.unwrap();
+    });
+    let node = Node::with([machine(app)]).await;
+    let (pieces, body) = piecewise();
+    let mut sender = connect(&node).await;
+    let asking =
+        tokio::spawn(async move { sender.send_request(request("POST", "/").body(body).unwrap()).await });
+    pieces.send("first").await.unwrap();
+    told.recv().await.unwrap();
+    asking.abort();
+    timeout(PATIENCE, told.recv()).await.expect("the app hears of it").unwrap();
+}
+
+#[tokio::test]
 async fn a_websocket_to_such_an_app_is_asked_for_over_http_1_1() {
     let echo = any(|upgrade: WebSocketUpgrade| async {
         upgrade.on_upgrade(|mut socket| async move {

@@ -143,6 +143,21 @@ async fn a_client_is_not_told_more_than_it_can_be_made_to_hold() {
 }
 
 #[tokio::test]
+async fn an_app_that_never_comes_to_its_answer_has_none() {
+    let node = Node::with([machine("web", json!({}))]).await;
+    let app = App::of(&node, "web").await;
+    let mut answer = ask(&node).await;
+    for _ in 0..32 {
+        app.says("HTTP/1.1 103 Early Hints\r\n\r\n").await;
+        assert_eq!(hint(&mut answer).await.unwrap().status(), 103);
+    }
+    app.says("HTTP/1.1 103 Early Hints\r\n\r\n").await;
+    assert!(hint(&mut answer).await.is_none());
+    let answer = timeout(PATIENCE, answer).await.expect("an answer").unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.headers()["roost-error"]), (502, &"E305".parse().unwrap()));
+}
+
+#[tokio::test]
 async fn hints_before_a_replay_are_followed_by_those_of_the_app_that_takes_it() {
     let node = Node::with([machine("web", json!({})), machine("other", json!({}))]).await;
     node.catalog.apply(["web", "other"].map(|app| Change::App(record(app))));
@@ -154,6 +169,35 @@ async fn hints_before_a_replay_are_followed_by_those_of_the_app_that_takes_it() 
     other.says("HTTP/1.1 103 Early Hints\r\nLink: </of-other>\r\n\r\n").await;
     assert_eq!(links(&hint(&mut answer).await.unwrap()), ["</of-other>"]);
     other.says(ANSWER).await;
+    hello(answer).await;
+}
+
+#[tokio::test]
+async fn an_app_of_http_2_tells_clients_the_same_way() {
+    let node = Node::with([machine("web", json!({"h2_backend": true}))]).await;
+    let ipv4 = node.catalog.snapshot().machines().next().unwrap().ipv4;
+    let listener = TcpListener::bind((ipv4, 18080)).await.unwrap();
+    let (go_on, mut goes_on) = mpsc::channel::<()>(1);
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+        let hint =
+            Response::builder().status(103).header("link", "</a.css>").header("fly-request-id", "forged");
+        respond.send_informational(hint.body(()).unwrap()).unwrap();
+        let answering = async move {
+            goes_on.recv().await.unwrap();
+            let mut body = respond.send_response(Response::new(()), false).unwrap();
+            body.send_data(Bytes::from("hello"), true).unwrap();
+        };
+        tokio::join!(answering, connection.accept());
+    });
+    let mut answer = ask(&node).await;
+    let first = hint(&mut answer).await.unwrap();
+    assert_eq!((first.status(), links(&first)), (StatusCode::EARLY_HINTS, vec!["</a.css>"]));
+    assert_eq!(first.headers().len(), 1);
+    go_on.send(()).await.unwrap();
+    assert!(hint(&mut answer).await.is_none());
     hello(answer).await;
 }
 

@@ -5,7 +5,6 @@ mod http1;
 mod http2;
 
 use std::{
-    error::Error as _,
     io,
     task::{Context, Poll},
 };
@@ -29,6 +28,9 @@ use crate::{
 /// What to do about an app that answers nonsense.
 const NOT_HTTP2: &str = "With h2_backend = true it must speak HTTP/2 without TLS, by prior knowledge.";
 
+/// Answers of a machine before its answer: an app has no use for more.
+const MAX_INTERIM: u8 = 32;
+
 pub(crate) enum Backend {
     Http1(Box<Http1>),
     Http2(Box<Stream>),
@@ -48,7 +50,7 @@ pub(crate) enum BackendError {
     #[error(transparent)]
     Invalid(#[from] Invalid),
     #[error(transparent)]
-    Http2(#[from] hyper::Error),
+    Http2(#[from] h2::Error),
 }
 
 /// Why a request has no answer.
@@ -106,12 +108,7 @@ impl BackendError {
     pub fn was_closed(&self) -> bool {
         match self {
             Self::Closed => true,
-            Self::Http2(error) => {
-                error.is_canceled()
-                    || error.is_closed()
-                    || is_io(error)
-                    || of_http2(error).is_some_and(left_unserved)
-            }
+            Self::Http2(error) => left_unserved(error),
             _ => false,
         }
     }
@@ -123,14 +120,6 @@ fn left_unserved(error: &h2::Error) -> bool {
         || error.is_remote() && (error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM))
 }
 
-fn is_io(error: &hyper::Error) -> bool {
-    error.source().is_some_and(|source| source.is::<io::Error>())
-}
-
-fn of_http2(error: &hyper::Error) -> Option<&h2::Error> {
-    error.source()?.downcast_ref()
-}
-
 impl From<BackendError> for Failure {
     fn from(error: BackendError) -> Self {
         let detail = format!("{error}.");
@@ -140,13 +129,14 @@ impl From<BackendError> for Failure {
             BackendError::Upload(_) => Failure::new(Code::BodyBroken, detail),
             BackendError::Invalid(_) => Failure::new(Code::BadAnswer, detail),
             BackendError::Incomplete | BackendError::Io(_) => Failure::new(Code::NoAnswer, detail),
-            BackendError::Http2(error) if error.is_user() => Failure::new(Code::BodyBroken, detail),
-            BackendError::Http2(error) => match of_http2(&error) {
-                Some(of) if of.is_library() => Failure::new(Code::BadAnswer, format!("{detail} {NOT_HTTP2}")),
-                // What it said before is lost with a connection that it resets.
-                None if is_io(&error) => Failure::new(Code::NoAnswer, format!("{detail} {NOT_HTTP2}")),
-                _ => Failure::new(Code::NoAnswer, detail),
-            },
+            BackendError::Http2(error) if error.is_library() => {
+                Failure::new(Code::BadAnswer, format!("{detail} {NOT_HTTP2}"))
+            }
+            // What it said before is lost with a connection that it resets.
+            BackendError::Http2(error) if error.is_io() => {
+                Failure::new(Code::NoAnswer, format!("{detail} {NOT_HTTP2}"))
+            }
+            BackendError::Http2(_) => Failure::new(Code::NoAnswer, detail),
         }
     }
 }

@@ -174,6 +174,8 @@ const REFUSED_STREAM: u32 = 7;
 
 fn over_http2() -> Vec<Case> {
     let head = || frame(HEADERS, END_HEADERS, 1, &[STATUS_200]);
+    // `:status: 103`, as a literal that is not indexed.
+    let hint = frame(HEADERS, END_HEADERS, 1, &[0x08, 3, b'1', b'0', b'3']);
     let begun = || say([head(), frame(DATA, 0, 1, b"hello")].concat());
     let reset = |code: u32| say(frame(RST_STREAM, 0, 1, &code.to_be_bytes()));
     let go_away =
@@ -203,6 +205,7 @@ fn over_http2() -> Vec<Case> {
             vec![say(frame(HEADERS, END_HEADERS, 1, &[0xff; 8])), Act::Close],
             told(502, "E305"),
         ),
+        app("h2-many-hints", vec![say(hint.repeat(33)), Act::Close], told(502, "E305")),
         app("h2-resets-in-body", vec![begun(), reset(INTERNAL_ERROR), Act::Close], Seen::CutOff),
         app("h2-cancels-in-body", vec![begun(), reset(8), Act::Close], Seen::CutOff),
         app("h2-closes-in-body", vec![begun(), Act::Close], Seen::CutOff),

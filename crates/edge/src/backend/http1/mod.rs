@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use self::{reading::Reading, sending::Sending};
-use super::BackendError;
+use super::{BackendError, MAX_INTERIM};
 use crate::{batched::Batched, hints::Hinting, machine_io::MachineIo, request_body::RequestBody};
 
 pub(crate) struct Http1 {

@@ -13,14 +13,11 @@ use roost_wire::answer::{self, Chunks, Framing, Head, Invalid, Piece};
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
-use super::BackendError;
+use super::{BackendError, MAX_INTERIM};
 use crate::{hints::Hinting, limits::MAX_BUFFER};
 
 /// Read at a time of a head and what comes with it.
 const HEAD: usize = 4 * 1024;
-
-/// Answers before the answer: an app has no use for more.
-const MAX_INTERIM: u8 = 32;
 
 pub(super) struct Reading {
     /// Read and not taken yet.
