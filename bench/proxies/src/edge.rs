@@ -30,6 +30,7 @@ pub async fn serve(http: u16, https: u16, backend: u16, folder: &Path) -> Result
         threads: NonZeroUsize::MIN,
         // All the load comes from one address.
         client_limits: ClientLimits { connections: u32::MAX, handshakes: u32::MAX },
+        max_connections_per_app: u32::MAX,
         ..EdgeConfig::new(BASE_DOMAIN, machine::HOST.parse()?, machine::REGION.parse()?)
     };
     let listeners =

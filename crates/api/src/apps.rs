@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    addresses,
+    addresses::{self, Audience},
     api::Api,
     audit,
     auth::{AppRight, Caller, OrgRight},
@@ -85,6 +85,7 @@ pub async fn list(
             counts.entry(volume.app.clone()).or_default().volumes += 1;
         }
     }
+    let (orgs, audiences) = (api.store.orgs().await?, addresses::audiences(&api).await?);
     let mut apps = Vec::new();
     for record in api.store.apps().await? {
         let other = |asked: &str, own: &str| !asked.is_empty() && asked != own;
@@ -94,9 +95,12 @@ pub async fn list(
         if !caller.may_app(AppRight::See, &record) {
             continue;
         }
-        let org = api.store.org(&record.org).await?;
+        let Some(org) = orgs.iter().find(|org| org.slug == record.org) else {
+            return Err(ApiError::no_org(&record.org));
+        };
         let count = counts.get(&record.name).copied().unwrap_or_default();
-        apps.push(App { url: url_of(&api, &record).await?, ..shown(&api, &record, &org, count) });
+        let url = url_of(&api, &record, audiences.of(&record.name));
+        apps.push(App { url, ..shown(&api, &record, org, count) });
     }
     Ok(Json(AppList { total_apps: apps.len() as u64, apps }))
 }
@@ -109,7 +113,8 @@ pub async fn show(State(api): State<Arc<Api>>, AppPath(record): AppPath) -> Resu
         machines: machines.iter().filter(|m| !m.state.is_gone()).count() as u64,
         volumes: volumes.iter().filter(|v| v.state != VolumeState::PendingDestroy).count() as u64,
     };
-    Ok(Json(App { url: url_of(&api, &record).await?, ..shown(&api, &record, &org, counts) }))
+    let url = url_of(&api, &record, addresses::audience_of(&api, &record.name).await?);
+    Ok(Json(App { url, ..shown(&api, &record, &org, counts) }))
 }
 
 /// Destroys the app's machines and forgets the app. Repeatable; what a crash leaves is finished
@@ -169,12 +174,12 @@ struct Counts {
     volumes: u64,
 }
 
-/// Where the app answers: in public, or to the machines of a network.
-async fn url_of(api: &Api, app: &AppRecord) -> Result<String> {
-    Ok(match addresses::are_private(api, &app.name).await? {
-        true => format!("http://{}.flycast", app.name),
-        false => api.config.url_of(&app.name),
-    })
+/// Where the app answers.
+pub fn url_of(api: &Api, app: &AppRecord, to: Audience) -> String {
+    match to {
+        Audience::Networks => format!("http://{}.flycast", app.name),
+        Audience::Everybody => api.config.url_of(&app.name),
+    }
 }
 
 fn shown(api: &Api, app: &AppRecord, org: &OrgRecord, counts: Counts) -> App {

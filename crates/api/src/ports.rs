@@ -17,7 +17,7 @@ use roost_model::{
 use roost_records::{PortRecord, key};
 
 use crate::{
-    addresses,
+    addresses::{self, Audience},
     api::Api,
     error::{ApiError, Result},
     store::{MAX_TRIES, Store, put},
@@ -47,7 +47,7 @@ enum Need {
 /// [`ErrorCode::PortTaken`] when one of them is another app's, or the platform's.
 pub async fn claim(api: &Api, app: &AppName, services: &[Service]) -> Result<()> {
     let needs = needs(services)?;
-    if addresses::are_private(api, app).await? {
+    if addresses::audience_of(api, app).await? == Audience::Networks {
         return Ok(());
     }
     for (port, need) in needs {

@@ -153,6 +153,17 @@ async fn a_first_release_has_the_public_addresses_unless_others_were_given() {
     let url = async |app: &str| platform.get::<Value>(&format!("/v1/apps/{app}")).await["url"].clone();
     assert_eq!(url("inner").await, "http://inner.flycast");
     assert_ne!(url("open").await, "http://open.flycast");
+    let list: Value = platform.get("/v1/apps").await;
+    let query = json!({ "query": "{ app(name: \"inner\") { appUrl } apps { nodes { name appUrl } } }" });
+    let graph: Value = platform.post("/graphql", query).await;
+    assert_eq!(graph["data"]["app"]["appUrl"], "http://inner.flycast", "{graph}");
+    for app in ["open", "inner"] {
+        let url = url(app).await;
+        let listed =
+            |apps: &Value| apps.as_array().unwrap().iter().find(|a| a["name"] == app).unwrap().clone();
+        assert_eq!(listed(&list["apps"])["url"], url);
+        assert_eq!(listed(&graph["data"]["apps"]["nodes"])["appUrl"], url);
+    }
     platform.send(Method::DELETE, "/v1/apps/open/ip_assignments/127.0.0.1", Value::Null).await;
     platform.deploy("open", "fine").await;
     assert_eq!(ips("/v1/apps/open/ip_assignments").await, ["::1"], "what was taken back is not given again");

@@ -16,8 +16,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use crate::{
-    Listener, ListenerKind, arrivals::Place, client::Client, context::Edge, handlers, inside, proxy_protocol,
-    socket,
+    Listener, ListenerKind,
+    client::Client,
+    context::Edge,
+    handlers, inside, proxy_protocol,
+    seat::Seat,
+    socket::{self, Socket},
 };
 
 /// Pause after an accept that failed, most often because file descriptors ran out.
@@ -70,23 +74,6 @@ struct Arrived {
     kind: ListenerKind,
 }
 
-/// A connection's place in the edge, which it has until its end, whatever becomes of it.
-pub(crate) struct Seat {
-    /// Its listener closes.
-    pub shutdown: CancellationToken,
-    _permit: OwnedSemaphorePermit,
-    _place: Place,
-}
-
-/// Carries a connection that has this place in the edge.
-pub(crate) async fn with_permit(
-    permit: OwnedSemaphorePermit,
-    connection: impl Future<Output = io::Result<()>>,
-) {
-    to_end(connection).await;
-    drop(permit);
-}
-
 /// Carries a connection.
 pub(crate) async fn to_end(connection: impl Future<Output = io::Result<()>>) {
     if let Err(error) = connection.await {
@@ -113,6 +100,7 @@ async fn connection(
         }
     };
     let place = edge.arrivals.enter(client.peer.ip()).map_err(io::Error::other)?;
-    let seat = Seat { shutdown, _permit: permit, _place: place };
-    handlers::serve(edge, stream, client, kind, seat).await
+    let seat = Seat::new(permit, place);
+    client.seat = Some(seat.clone());
+    handlers::serve(edge, Socket::new(stream, seat), client, kind, shutdown).await
 }

@@ -46,6 +46,7 @@ pub(crate) enum TooMuch {
 
 /// Addresses that have a connection, or had a handshake a moment ago: bounded by the connections that the
 /// edge takes in the seconds until an address has its handshakes back.
+#[derive(Debug)]
 pub(crate) struct Arrivals {
     limits: ClientLimits,
     pub counts: ArrivalCounts,
@@ -62,6 +63,7 @@ pub(crate) struct ArrivalCounts {
     pub handshakes_limited: AtomicU64,
 }
 
+#[derive(Debug)]
 struct Seen {
     connections: u32,
     handshakes: f64,
@@ -69,6 +71,7 @@ struct Seen {
 }
 
 /// One connection's place; dropping it gives it back.
+#[derive(Debug)]
 pub(crate) struct Place {
     arrivals: Arc<Arrivals>,
     client: IpAddr,

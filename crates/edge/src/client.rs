@@ -1,10 +1,13 @@
 //! Who is at the other end of a connection, and how it was reached.
 
-use std::{net::SocketAddr, sync::OnceLock};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use roost_model::{AppName, addr::AppAddress};
 
-use crate::headers::Told;
+use crate::{headers::Told, seat::Seat};
 
 /// The client's end of a connection.
 #[derive(Debug, Clone)]
@@ -19,6 +22,8 @@ pub(crate) struct Client {
     pub tls: Option<TlsFacts>,
     /// The app to which the address or the port belongs alone; else names tell apps apart.
     pub app: Option<AppName>,
+    /// The connection's places; a flow of UDP has none of these.
+    pub seat: Option<Arc<Seat>>,
     /// Made when it is asked for first.
     told: OnceLock<Box<Told>>,
 }
@@ -54,8 +59,14 @@ impl Client {
             public_port,
             tls: None,
             app: None,
+            seat: None,
             told: OnceLock::new(),
         }
+    }
+
+    /// An app had no place for the connection, which is to end.
+    pub fn is_turned_away(&self) -> bool {
+        self.seat.as_ref().is_some_and(|seat| seat.is_turned_away())
     }
 
     /// Whether it came from a machine, over a private network.

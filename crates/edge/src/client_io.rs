@@ -7,10 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use crate::socket::Socket;
@@ -22,10 +19,6 @@ pub(crate) enum ClientIo {
 }
 
 impl ClientIo {
-    pub fn plain(stream: TcpStream) -> Self {
-        Self::Plain(Socket::Attached(stream))
-    }
-
     /// Leaves the event loop, with what TLS remembers.
     pub fn detach(&mut self) -> io::Result<()> {
         self.socket().detach()

@@ -41,6 +41,12 @@ pub struct EdgeParts {
 /// Open client connections, unless the configuration says otherwise: two descriptors each.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 8192;
 
+/// What one app may have of a node's connections, unless the configuration says otherwise: three of four. An app that
+/// everybody asks has room, and the others have some left.
+pub fn share_of_one_app(max_connections: usize) -> u32 {
+    u32::try_from(max_connections / 4 * 3).unwrap_or(u32::MAX).max(1)
+}
+
 /// As many threads as the box has cores for this process.
 pub fn default_threads() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
@@ -62,6 +68,8 @@ pub struct EdgeConfig {
     pub threads: NonZeroUsize,
     /// Open client connections; the next one waits to be accepted.
     pub max_connections: usize,
+    /// Those of one app's clients at once; more are turned away.
+    pub max_connections_per_app: u32,
     /// For the whole head of a request, and between two requests on one connection.
     pub head_timeout: Duration,
     /// Most that one client's address may ask for.
@@ -93,6 +101,7 @@ impl EdgeConfig {
             patience: Duration::from_secs(60),
             threads: default_threads(),
             max_connections: DEFAULT_MAX_CONNECTIONS,
+            max_connections_per_app: share_of_one_app(DEFAULT_MAX_CONNECTIONS),
             head_timeout: limits::HEAD_TIMEOUT,
             client_limits: ClientLimits::default(),
             proxies: Vec::new(),

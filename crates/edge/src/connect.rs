@@ -7,13 +7,18 @@ use std::{
     time::Duration,
 };
 
-use roost_routing::Target;
-use tokio::{net::TcpStream, time::timeout};
+use roost_routing::{Target, Traffic};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 
 use crate::{
     backend::{Backend, Http1, Http2},
     context::Edge,
     failure::{Code, Failure},
+    machine_stream::MachineStream,
+    permit::Permit,
     pool::PoolKey,
     socket,
 };
@@ -42,37 +47,37 @@ pub(crate) struct Connected {
     pub reused: bool,
 }
 
-/// Connects to `port` of the machine: IPv4 first, where most apps listen, then its 6PN address.
+/// Connects to the machine, where the permit says: IPv4 first, where most apps listen, then its 6PN address.
 /// `limit` bounds one attempt.
 pub(crate) async fn connect(
     edge: &Edge,
-    target: &Arc<Target>,
-    port: u16,
+    permit: &Permit,
     wire: Wire,
     limit: Duration,
 ) -> Result<Connected, Failure> {
     let reuse = match wire {
         Wire::Http1(reuse) => reuse,
-        Wire::Http2 => return stream(edge, target, port, limit).await,
+        Wire::Http2 => return stream(edge, permit, limit).await,
     };
     if reuse == Reuse::Kept
-        && let Some(connection) = edge.pool.take(&PoolKey::new(target, port))
+        && let Some(connection) = edge.pool.take(&PoolKey::new(permit.target(), permit.port()))
     {
         return Ok(Connected { backend: Backend::Http1(connection), reused: true });
     }
-    let stream = dial(target, port, limit).await?;
+    let stream = dial(permit, limit).await?;
     Ok(Connected { backend: Backend::Http1(Box::new(Http1::new(stream))), reused: false })
 }
 
-async fn stream(edge: &Edge, target: &Arc<Target>, port: u16, limit: Duration) -> Result<Connected, Failure> {
+async fn stream(edge: &Edge, permit: &Permit, limit: Duration) -> Result<Connected, Failure> {
+    let port = permit.port();
     let dial = || {
-        let target = target.clone();
+        let (target, app) = (permit.target().clone(), permit.traffic().clone());
         async move {
-            let stream = dial(&target, port, limit).await?;
+            let stream = dial_counted(&target, &app, port, limit).await?;
             Http2::handshake(stream).await.map_err(no_answer)
         }
     };
-    let stream = edge.shared.stream(&PoolKey::new(target, port), dial).await?;
+    let stream = edge.shared.stream(&PoolKey::new(permit.target(), port), dial).await?;
     Ok(Connected { backend: Backend::Http2(Box::new(stream)), reused: true })
 }
 
@@ -81,8 +86,19 @@ fn no_answer(error: h2::Error) -> Failure {
 }
 
 /// A new connection. `limit` bounds one attempt.
-pub(crate) async fn dial(target: &Target, port: u16, limit: Duration) -> Result<TcpStream, Failure> {
-    dial_any(target, port, limit).await.map_err(|error| failure(target, port, &error))
+pub(crate) async fn dial(permit: &Permit, limit: Duration) -> Result<MachineStream, Failure> {
+    dial_counted(permit.target(), permit.traffic(), permit.port(), limit).await
+}
+
+async fn dial_counted(
+    target: &Target,
+    app: &Arc<Traffic>,
+    port: u16,
+    limit: Duration,
+) -> Result<MachineStream, Failure> {
+    let begun = Instant::now();
+    let stream = dial_any(target, port, limit).await.map_err(|error| failure(target, port, &error))?;
+    Ok(MachineStream::new(stream, app, begun.elapsed()))
 }
 
 async fn dial_any(target: &Target, port: u16, limit: Duration) -> io::Result<TcpStream> {

@@ -7,7 +7,7 @@
 
 use std::{
     collections::HashMap,
-    io,
+    io, mem,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use roost_model::AppName;
-use roost_routing::{Over, Steering};
+use roost_routing::{ClientPlace, Connections, Over, Steering};
 use tokio::{
     net::UdpSocket,
     sync::mpsc,
@@ -32,6 +32,7 @@ use crate::{
     limits::{FLOW_IDLE, FLOW_QUEUE, MAX_FLOWS},
     permit::Permit,
     route::Journey,
+    seat::PIECE,
 };
 
 /// Largest datagram that IP carries.
@@ -85,9 +86,36 @@ struct Flow {
     client: SocketAddr,
 }
 
+/// Bytes from the client, and to it, that the app's counters do not know yet.
+struct Carried<'a> {
+    counts: &'a Connections,
+    received: u64,
+    sent: u64,
+}
+
+impl Carried<'_> {
+    fn add(&mut self, received: usize, sent: usize) {
+        self.received += received as u64;
+        self.sent += sent as u64;
+        if self.received.max(self.sent) >= PIECE {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.counts.carried(mem::take(&mut self.received), mem::take(&mut self.sent));
+    }
+}
+
+impl Drop for Carried<'_> {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
 impl Flow {
     async fn run(self, mut datagrams: mpsc::Receiver<Bytes>) {
-        let (machine, permit) = match self.reach().await {
+        let (machine, permit, place) = match self.reach().await {
             Ok(reached) => reached,
             Err(failure) => {
                 let (app, peer) = (&self.app, plain(self.client));
@@ -95,16 +123,17 @@ impl Flow {
                 return info!(%app, %peer, code = failure.code.as_str(), detail = failure.detail, "not served");
             }
         };
-        if let Err(error) = self.carry(&machine, &mut datagrams).await {
+        let counts = &permit.counts().clients;
+        if let Err(error) = self.carry(&machine, &mut datagrams, counts).await {
             debug!(app = %self.app, %error, "a flow ended early");
         }
-        drop(permit);
+        drop((permit, place));
     }
 
-    async fn reach(&self) -> Result<(UdpSocket, Permit), Failure> {
+    async fn reach(&self) -> Result<(UdpSocket, Permit, Option<ClientPlace>), Failure> {
         let client =
             Client::new(self.client, self.socket.local_addr().unwrap_or(self.client), self.public_port);
-        admission::check(&self.edge, Over::Udp, &self.app, &client)?;
+        let place = admission::flow(&self.edge, &self.app, &client)?;
         let mut journey =
             Journey::over(Over::Udp, &self.edge, self.app.clone(), self.public_port, Steering::default());
         let permit = journey.admit().await?;
@@ -112,10 +141,16 @@ impl Flow {
         let socket = connected(machine).await.map_err(|error| {
             Failure::new(crate::Code::Refused, format!("Machine {}: {error}.", permit.target().id))
         })?;
-        Ok((socket, permit))
+        Ok((socket, permit, place))
     }
 
-    async fn carry(&self, machine: &UdpSocket, datagrams: &mut mpsc::Receiver<Bytes>) -> io::Result<()> {
+    async fn carry(
+        &self,
+        machine: &UdpSocket,
+        datagrams: &mut mpsc::Receiver<Bytes>,
+        counts: &Connections,
+    ) -> io::Result<()> {
+        let mut carried = Carried { counts, received: 0, sent: 0 };
         let mut buffer = vec![0; LARGEST];
         let mut idle_at = Instant::now() + FLOW_IDLE;
         loop {
@@ -123,12 +158,13 @@ impl Flow {
                 () = sleep_until(idle_at) => return Ok(()),
                 datagram = datagrams.recv() => {
                     let Some(datagram) = datagram else { return Ok(()) };
+                    carried.add(datagram.len(), 0);
                     // Refused: the app does not listen (yet). That is told by silence.
                     let _ = machine.send(&datagram).await;
                 }
                 answer = machine.recv(&mut buffer) => {
                     let Ok(length) = answer else { continue };
-                    self.socket.send_to(&buffer[..length], self.client).await?;
+                    carried.add(0, self.socket.send_to(&buffer[..length], self.client).await?);
                 }
             }
             idle_at = Instant::now() + FLOW_IDLE;

@@ -53,12 +53,9 @@ pub(crate) async fn exchange(
         let wire = outgoing.wire(options.speaks_h2() && !from_folder);
         let limit = journey.dial_limit();
         let begun = Instant::now();
-        let connected = match connect(edge, permit.target(), permit.port(), wire, limit).await {
+        let connected = match connect(edge, &permit, wire, limit).await {
             Ok(connected) => {
                 permit.target().load.accepted();
-                if !connected.reused {
-                    permit.counts().connects.count(begun.elapsed());
-                }
                 connected
             }
             Err(_) if from_folder => {

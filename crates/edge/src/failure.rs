@@ -52,6 +52,7 @@ codes! {
     NotReady "E111" SERVICE_UNAVAILABLE "This node has just started and does not know the apps yet. Try again.";
     Forbidden "E112" FORBIDDEN "The app takes no requests from this address: allow_from and deny_from of its fly.toml say which it does.";
     TooOften "E113" TOO_MANY_REQUESTS "The app is asked more often than its rate_limit in fly.toml allows.";
+    TooMany "E114" SERVICE_UNAVAILABLE "The app has as many connections as it may: max_connections of its fly.toml, or of the node, says how many.";
     WakeFailed "E201" SERVICE_UNAVAILABLE "The app's machine was started for this request, and ended. `roost logs` shows why.";
     WakeTimeout "E202" GATEWAY_TIMEOUT "The app's machine did not start in time. `roost logs` shows how far it came.";
     WakeRefused "E203" SERVICE_UNAVAILABLE "The machine's host refused to start it.";
@@ -74,6 +75,7 @@ codes! {
     BadHead "E404" BAD_REQUEST "The request is not HTTP/1.1.";
     HeadTooLarge "E405" REQUEST_HEADER_FIELDS_TOO_LARGE "The request's head has more than 100 fields, or more than 64 KiB.";
     HeadTimeout "E406" REQUEST_TIMEOUT "The request's head did not come in time.";
+    Internal "E501" INTERNAL_SERVER_ERROR "The edge has an error of its own. The server's log says where.";
 }
 
 /// A code, and what is particular to this case.

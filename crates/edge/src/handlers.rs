@@ -3,11 +3,11 @@
 use std::{io, sync::Arc};
 
 use roost_model::{AppName, service::Handler};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     ListenerKind,
-    accept::Seat,
     client::{Client, HttpVersion},
     client_io::ClientIo,
     context::Edge,
@@ -16,6 +16,7 @@ use crate::{
     limits::FIRST_BYTE_TIMEOUT,
     postgres,
     serve_http::serve_http,
+    socket::Socket,
     stream::carry,
 };
 
@@ -25,60 +26,66 @@ const HANDSHAKE: u8 = 22;
 /// Serves a connection as its listener and its app's port say.
 pub(crate) async fn serve(
     edge: Arc<Edge>,
-    stream: TcpStream,
+    mut stream: Socket,
     mut client: Client,
     kind: ListenerKind,
-    seat: Seat,
+    shutdown: CancellationToken,
 ) -> io::Result<()> {
     match kind {
-        ListenerKind::Http => plain_http(edge, stream, client, seat).await,
-        ListenerKind::Https => secure(edge, stream, client, seat).await,
-        ListenerKind::Shared => {
-            let mut first = [0];
-            timeout(FIRST_BYTE_TIMEOUT, stream.peek(&mut first)).await??;
-            match first[0] {
-                HANDSHAKE => secure(edge, stream, client, seat).await,
-                _ => plain_http(edge, stream, client, seat).await,
-            }
-        }
+        ListenerKind::Http => plain_http(edge, stream, client, shutdown).await,
+        ListenerKind::Https => secure(edge, stream, client, shutdown).await,
+        ListenerKind::Shared => match timeout(FIRST_BYTE_TIMEOUT, stream.first_byte()).await?? {
+            HANDSHAKE => secure(edge, stream, client, shutdown).await,
+            _ => plain_http(edge, stream, client, shutdown).await,
+        },
         // Of which app, the address has said.
         ListenerKind::Inside => Ok(()),
         ListenerKind::Of(app) => {
             client.app = Some(app.clone());
-            Box::pin(own_port(edge, stream, client, app, seat)).await
+            Box::pin(own_port(edge, stream, client, app, shutdown)).await
         }
     }
 }
 
-async fn plain_http(edge: Arc<Edge>, stream: TcpStream, client: Client, seat: Seat) -> io::Result<()> {
-    serve_http(edge, ClientIo::plain(stream), client, HttpVersion::Http1, seat).await
+async fn plain_http(
+    edge: Arc<Edge>,
+    stream: Socket,
+    client: Client,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    serve_http(edge, ClientIo::Plain(stream), client, HttpVersion::Http1, shutdown).await
 }
 
 /// A port that is one app's alone.
 async fn own_port(
     edge: Arc<Edge>,
-    mut stream: TcpStream,
+    mut stream: Socket,
     client: Client,
     app: AppName,
-    seat: Seat,
+    shutdown: CancellationToken,
 ) -> io::Result<()> {
     // Closed just now: the listener will be, too.
     let Some(port) = destination::port_of(&edge, &app, client.public_port) else { return Ok(()) };
     if port.handlers.contains(&Handler::PgTls) {
         postgres::begin_tls(&mut stream).await?;
-        return secure(edge, stream, client, seat).await;
+        return secure(edge, stream, client, shutdown).await;
     }
     if port.handlers.contains(&Handler::Tls) {
-        return secure(edge, stream, client, seat).await;
+        return secure(edge, stream, client, shutdown).await;
     }
     if port.handlers.contains(&Handler::Http) {
-        return plain_http(edge, stream, client, seat).await;
+        return plain_http(edge, stream, client, shutdown).await;
     }
-    carry(&edge, ClientIo::plain(stream), &client, app, &port).await
+    carry(&edge, ClientIo::Plain(stream), &client, app, &port).await
 }
 
 /// Takes TLS off; what is in it is the app's to say.
-async fn secure(edge: Arc<Edge>, stream: TcpStream, mut client: Client, seat: Seat) -> io::Result<()> {
+async fn secure(
+    edge: Arc<Edge>,
+    stream: Socket,
+    mut client: Client,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     let (stream, facts) = handshake(&edge, stream, &client).await?;
     let version = facts.http_version();
     let named = facts.server_name.as_deref().and_then(|name| destination::app_of_name(&edge, name));
@@ -90,5 +97,5 @@ async fn secure(edge: Arc<Edge>, stream: TcpStream, mut client: Client, seat: Se
     {
         return carry(&edge, io, &client, app, &port).await;
     }
-    serve_http(edge, io, client, version, seat).await
+    serve_http(edge, io, client, version, shutdown).await
 }

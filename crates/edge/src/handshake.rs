@@ -4,15 +4,11 @@
 //! Everything comes from memory: the certificates and the apps of this moment's snapshots. A client that asks
 //! for no name, or for one that nobody has here, is told so by the alert that means it.
 
-use std::{
-    io::{self, ErrorKind},
-    sync::atomic::Ordering,
-};
+use std::io::{self, ErrorKind};
 
 use rustls::server::Acceptor;
 use tokio::{
     io::AsyncWriteExt as _,
-    net::TcpStream,
     time::{Instant, timeout},
 };
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
@@ -29,14 +25,14 @@ use crate::{
 /// Speaks TLS with the client, within a bound of time.
 pub(crate) async fn handshake(
     edge: &Edge,
-    stream: TcpStream,
+    socket: Socket,
     client: &Client,
 ) -> io::Result<(Box<TlsStream<Socket>>, TlsFacts)> {
     edge.arrivals.handshake(client.peer.ip()).map_err(io::Error::other)?;
-    let begun = Instant::now();
-    let agreed = timeout(HANDSHAKE_TIMEOUT, Box::pin(agree(edge, stream, client))).await;
+    let (begun, mut name) = (Instant::now(), None);
+    let agreed = timeout(HANDSHAKE_TIMEOUT, Box::pin(agree(edge, socket, client, &mut name))).await;
     let stream = agreed.map_err(io::Error::from).flatten().inspect_err(|_| {
-        edge.counts.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+        edge.counts.handshakes_failed.count(edge, name.as_deref());
     })?;
     let facts = facts(&stream);
     edge.counts.handshake(facts.version, begun.elapsed());
@@ -44,10 +40,16 @@ pub(crate) async fn handshake(
     Ok((stream, facts))
 }
 
-async fn agree(edge: &Edge, stream: TcpStream, client: &Client) -> io::Result<Box<TlsStream<Socket>>> {
-    let mut start = LazyConfigAcceptor::new(Acceptor::default(), Socket::Attached(stream)).await?;
+/// `name` is what the client asks for, as soon as it has said so.
+async fn agree(
+    edge: &Edge,
+    socket: Socket,
+    client: &Client,
+    name: &mut Option<String>,
+) -> io::Result<Box<TlsStream<Socket>>> {
+    let mut start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
     let hello = start.client_hello();
-    let name = hello.server_name().map(str::to_ascii_lowercase);
+    *name = hello.server_name().map(str::to_ascii_lowercase);
     let protocols: Vec<Vec<u8>> = hello.alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
     let wanted = Wanted { name: name.as_deref(), protocols: &protocols };
     match edge.tls.config_for(edge, client, &wanted) {

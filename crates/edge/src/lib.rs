@@ -50,6 +50,7 @@ mod http3;
 mod inside;
 mod lingering;
 mod machine_io;
+mod machine_stream;
 mod openings;
 mod parking;
 mod permit;
@@ -63,6 +64,7 @@ mod request_body;
 mod respond;
 mod rewound;
 mod route;
+mod seat;
 mod serve_http;
 mod shared;
 mod socket;
@@ -87,7 +89,9 @@ mod sleeper;
 mod sockets;
 
 pub use arrivals::ClientLimits;
-pub use config::{DEFAULT_MAX_CONNECTIONS, EdgeConfig, EdgeParts, Listener, ListenerKind, default_threads};
+pub use config::{
+    DEFAULT_MAX_CONNECTIONS, EdgeConfig, EdgeParts, Listener, ListenerKind, default_threads, share_of_one_app,
+};
 pub use failure::{Code, ERROR_HEADER, Failure};
 pub use handover::Handover;
 pub use http3::QuicListener;

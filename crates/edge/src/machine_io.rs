@@ -10,24 +10,23 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::machine_stream::MachineStream;
 
 #[derive(Debug)]
 pub(crate) struct MachineIo {
-    stream: TcpStream,
+    stream: MachineStream,
     /// The machine has closed its end for our bytes.
     deaf: bool,
 }
 
 impl MachineIo {
-    pub fn new(stream: TcpStream) -> Self {
+    pub fn new(stream: MachineStream) -> Self {
         Self { stream, deaf: false }
     }
 
-    pub fn into_inner(self) -> TcpStream {
+    pub fn into_inner(self) -> MachineStream {
         self.stream
     }
 

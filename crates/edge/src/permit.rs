@@ -47,6 +47,10 @@ impl Permit {
         self.traffic.counts()
     }
 
+    pub fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
+    }
+
     /// The options of HTTP of the public port that the request came to.
     pub fn http(&self, public_port: u16) -> Option<&Arc<HttpOptions>> {
         self.route().http(public_port)

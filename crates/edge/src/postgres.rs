@@ -5,18 +5,17 @@ use std::io::{self, ErrorKind};
 use roost_wire::postgres::{Greeting, REQUEST_BYTES, Reply};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
     time::timeout,
 };
 
-use crate::limits::HANDSHAKE_TIMEOUT;
+use crate::{limits::HANDSHAKE_TIMEOUT, socket::Socket};
 
 /// Reads up to where TLS begins.
-pub(crate) async fn begin_tls(stream: &mut TcpStream) -> io::Result<()> {
+pub(crate) async fn begin_tls(stream: &mut Socket) -> io::Result<()> {
     timeout(HANDSHAKE_TIMEOUT, asked_for_tls(stream)).await?
 }
 
-async fn asked_for_tls(stream: &mut TcpStream) -> io::Result<()> {
+async fn asked_for_tls(stream: &mut Socket) -> io::Result<()> {
     let mut greeting = Greeting::default();
     loop {
         let mut request = [0; REQUEST_BYTES];

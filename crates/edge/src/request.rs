@@ -1,13 +1,14 @@
 //! The path of one request, step by step.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, thread, time::Duration};
 
+use futures::FutureExt as _;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
 use http_body_util::Full;
 use roost_model::{AppName, HttpOptions};
 use roost_routing::{Over, Target};
 use roost_wire::{cookie, fields};
-use tracing::info;
+use tracing::{error, info};
 
 use crate::{
     admission,
@@ -42,7 +43,8 @@ pub(crate) async fn handle(
 ) -> Response<AnswerBody> {
     let id = RequestId::generate(&edge.config.region);
     let asked_over = request.version();
-    let mut response = match serve(edge, client, &id, request, hints).await {
+    let served = AssertUnwindSafe(serve(edge, client, &id, request, hints)).catch_unwind().await;
+    let mut response = match caught(served) {
         Ok(response) => response,
         Err(failure) => {
             info!(request = id.as_str(), code = failure.code.as_str(), detail = failure.detail, "not served");
@@ -64,8 +66,9 @@ pub(crate) async fn handle(
         dress::apply(&options.headers, response.headers_mut());
     }
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if edge.config.handover.limit().is_some() && asked_over < Version::HTTP_2 && !switches {
-        // The next request goes to the process that has taken over.
+    let ends = edge.config.handover.limit().is_some() || client.is_turned_away();
+    if ends && asked_over < Version::HTTP_2 && !switches {
+        // The next request goes to the process that has taken over, or needs another place.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     *response.version_mut() = Version::HTTP_11;
@@ -87,7 +90,7 @@ async fn serve(
         return Ok(answer.map(AnswerBody::Own));
     }
     let app = app(edge, client, &host)?;
-    admission::check(edge, Over::Http, &app, client)
+    admission::enter(edge, Over::Http, &app, client)
         .inspect_err(|failure| edge.not_served(&app, Some(id), Duration::ZERO, failure))?;
     if let Some(answer) = well_known::to_https(edge, client, &app, &head) {
         return Ok(answer.map(AnswerBody::Own));
@@ -120,6 +123,14 @@ async fn serve(
         head.extensions.insert(options);
     }
     Ok(Response::from_parts(head, AnswerBody::of(body, encoder)))
+}
+
+/// A panic, which is an error of the edge's own, ends its request alone: others may share its connection.
+fn caught<T>(served: thread::Result<Result<T, Failure>>) -> Result<T, Failure> {
+    served.unwrap_or_else(|_| {
+        error!("a request could not be served: the edge panicked");
+        Err(Code::Internal.into())
+    })
 }
 
 /// Tells the owner of an app that it answered, and that its answer was of no use.
@@ -188,4 +199,16 @@ fn switch(
         options.idle_timeout(),
     ));
     Ok(Response::from_parts(head, AnswerBody::Own(Full::default())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_of_its_request() {
+        let served = AssertUnwindSafe(async { panic!("as planned") }).catch_unwind().await;
+        let failure = caught::<()>(served).unwrap_err();
+        assert_eq!((failure.code.as_str(), failure.code.status().as_u16()), ("E501", 500));
+    }
 }

@@ -4,9 +4,9 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    accept::Seat,
     client::{Client, HttpVersion},
     client_io::ClientIo,
     context::Edge,
@@ -27,24 +27,23 @@ pub(crate) async fn serve_http(
     io: ClientIo,
     client: Client,
     version: HttpVersion,
-    seat: Seat,
+    shutdown: CancellationToken,
 ) -> io::Result<()> {
     let client = Arc::new(client);
     let head_timeout = head_timeout(&edge, &client);
     let (early, io) = match version {
         HttpVersion::Http2 => (Bytes::new(), io),
-        HttpVersion::Http1 => match http1::serve(&edge, io, &client, head_timeout, &seat.shutdown).await? {
+        HttpVersion::Http1 => match http1::serve(&edge, io, &client, head_timeout, &shutdown).await? {
             End::Over => return Ok(()),
             End::Quiet(io, since) => {
                 let client = Arc::unwrap_or_clone(client);
-                return parking::park(&edge, Parked::new(&edge, io, client, seat)?, since + head_timeout);
+                return parking::park(&edge, Parked::new(&edge, io, client, shutdown)?, since + head_timeout);
             }
             // The client knows beforehand that HTTP/2 is spoken here, and begins with it (RFC 9113, section 3.3).
             End::Http2(early, io) => (early, io),
         },
     };
-    let (io, shutdown) = (Rewound::new(early, io), seat.shutdown.clone());
-    Box::pin(http2::serve(edge, io, client, head_timeout, shutdown)).await
+    Box::pin(http2::serve(edge, Rewound::new(early, io), client, head_timeout, shutdown)).await
 }
 
 /// As the app says, where it is known before the request is.

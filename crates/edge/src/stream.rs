@@ -10,14 +10,13 @@ use roost_model::{AppName, service::Handler};
 use roost_routing::{Over, PublicPort, Steering};
 use tokio::{
     io::{AsyncWriteExt as _, copy_bidirectional_with_sizes},
-    net::TcpStream,
     time::Instant,
 };
 use tracing::info;
 
 use crate::{
     admission, client::Client, client_io::ClientIo, connect::dial, context::Edge, failure::Failure,
-    permit::Permit, proxy_protocol, route::Journey,
+    machine_stream::MachineStream, permit::Permit, proxy_protocol, route::Journey,
 };
 
 /// Bytes that are held of a connection each way.
@@ -49,12 +48,12 @@ pub(crate) async fn carry(
 }
 
 /// A connection to a machine, and the place that it takes there.
-async fn reach(edge: &Arc<Edge>, client: &Client, app: &AppName) -> Result<(TcpStream, Permit), Failure> {
-    admission::check(edge, Over::Tcp, app, client)?;
+async fn reach(edge: &Arc<Edge>, client: &Client, app: &AppName) -> Result<(MachineStream, Permit), Failure> {
+    admission::enter(edge, Over::Tcp, app, client)?;
     let mut journey = Journey::over(Over::Tcp, edge, app.clone(), client.public_port, Steering::default());
     loop {
         let permit = journey.admit().await?;
-        match dial(permit.target(), permit.route().internal_port, journey.dial_limit()).await {
+        match dial(&permit, journey.dial_limit()).await {
             Ok(stream) => {
                 permit.target().load.accepted();
                 return Ok((stream, permit));

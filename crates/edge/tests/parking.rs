@@ -83,8 +83,8 @@ async fn idles_and_is_used_again(
     node.metric(metrics, PARKED, 1).await;
     drop(stream);
     node.metric(metrics, PARKED, 0).await;
-    node.metric(metrics, "fly_edge_tcp_disconnects_count", 1).await;
-    node.metric(metrics, "fly_edge_tcp_connects_count", 1).await;
+    node.metric(metrics, "roost_edge_disconnects_count", 1).await;
+    node.metric(metrics, "roost_edge_connects_count", 1).await;
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn many_are_parked_and_woken_at_once() {
         }
     }
     drop(streams);
-    node.metric(metrics, "fly_edge_tcp_disconnects_count", COUNT).await;
+    node.metric(metrics, "roost_edge_disconnects_count", COUNT).await;
 }
 
 #[tokio::test]

@@ -40,6 +40,9 @@ pub struct Service {
     /// How often all clients of the app together may ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
+    /// Connections of all clients of the app together, at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_connections: Option<NonZeroU32>,
     /// Tell each request in the app's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_log: Option<bool>,

@@ -10,7 +10,7 @@ use roost_model::{HostId, MachineId, MachineState};
 use smallvec::SmallVec;
 
 use crate::{
-    Binding, Load, Over, Target, Traits,
+    Binding, Load, Over, Route, Target, Traits,
     binding::{self, Bindings},
 };
 
@@ -94,7 +94,7 @@ impl Cohort {
             host: traits.host.clone(),
             state: traits.state,
             cordoned: traits.cordoned,
-            guarded: traits.routes.iter().any(|r| !r.sources.is_everybody() || r.rate_limit.is_some()),
+            guarded: traits.routes.iter().any(Route::is_guarded),
             traits: traits.clone(),
         }
     }

@@ -1,6 +1,6 @@
 //! A machine's services, as routing needs to know them.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use roost_model::{
     HttpOptions, Service, Static,
@@ -28,6 +28,9 @@ pub struct Route {
     pub min_machines_running: u32,
     pub sources: Sources,
     pub rate_limit: Option<RateLimit>,
+    /// Of clients, at once.
+    #[serde(default)]
+    pub max_connections: Option<NonZeroU32>,
     /// Each request is told in the app's log.
     pub access_log: bool,
     /// Prefixes of paths whose files the machine serves without the app.
@@ -93,6 +96,7 @@ impl From<&Service> for Route {
             min_machines_running: service.min_machines_running.unwrap_or(0),
             sources: Sources::from(service),
             rate_limit: service.rate_limit,
+            max_connections: service.max_connections,
             access_log: service.access_log.unwrap_or(false),
             statics: Vec::new(),
         }
@@ -103,6 +107,11 @@ impl Route {
     /// This route with the folders that its machine serves.
     pub fn with_statics(self, statics: &[Static]) -> Self {
         Self { statics: statics.iter().map(|of| of.url_prefix.clone()).collect(), ..self }
+    }
+
+    /// Whether it says which clients it takes, or how many.
+    pub fn is_guarded(&self) -> bool {
+        !self.sources.is_everybody() || self.rate_limit.is_some() || self.max_connections.is_some()
     }
 
     /// Whether the file that a path of a URL names may be one that the machine serves without the app.

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::Rate;
+use crate::{Connections, Rate};
 
 /// An app's counters, made when they are first needed, and how often it was asked a moment ago.
 #[derive(Debug, Default)]
@@ -37,8 +37,12 @@ pub struct Counts {
     pub edge: Answers,
     /// Answers that machines gave.
     pub app: Answers,
+    /// Connections of clients, and what passed on them.
+    pub clients: Connections,
     /// Connections to machines that were made, and how long that took.
     pub connects: Histogram,
+    /// Those of them that were closed.
+    pub disconnects: AtomicU64,
 }
 
 /// Answers by status, and the time until their heads.

@@ -5,7 +5,7 @@
 
 mod give;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use axum::{
     Extension, Json,
@@ -15,7 +15,7 @@ use axum::{
 use roost_api_types::{Address, AddressList, AssignAddress, ErrorCode};
 use roost_directory::{Compare, Op, Txn};
 use roost_model::AppName;
-use roost_records::{AddressRecord, AppRecord, key};
+use roost_records::{AddressRecord, AppRecord, Stored, key};
 
 pub use self::give::{give, give_first};
 use crate::{
@@ -77,10 +77,48 @@ async fn given_to(api: &Api, app: &AppName) -> Result<Vec<AddressRecord>> {
     Ok(records.into_iter().map(|stored| stored.record).collect())
 }
 
-/// Whether the app is there for private networks alone: it was given addresses, and none that is public.
-pub async fn are_private(api: &Api, app: &AppName) -> Result<bool> {
-    let given = given_to(api, app).await?;
-    Ok(!given.is_empty() && given.iter().all(|address| !address.kind.is_shared()))
+/// Who reaches an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    Everybody,
+    /// Private networks alone: it was given addresses, and none that is public.
+    Networks,
+}
+
+/// Who reaches each app, as of one moment.
+pub struct Audiences {
+    private: HashSet<String>,
+}
+
+impl Audiences {
+    pub fn of(&self, app: &AppName) -> Audience {
+        match self.private.contains(app.as_str()) {
+            true => Audience::Networks,
+            false => Audience::Everybody,
+        }
+    }
+}
+
+/// Of all apps.
+pub async fn audiences(api: &Api) -> Result<Audiences> {
+    audiences_below(api, key::ADDRESSES).await
+}
+
+pub async fn audience_of(api: &Api, app: &AppName) -> Result<Audience> {
+    Ok(audiences_below(api, &key::addresses(app)).await?.of(app))
+}
+
+async fn audiences_below(api: &Api, prefix: &str) -> Result<Audiences> {
+    let (mut private, mut public) = (HashSet::new(), HashSet::new());
+    for Stored { key, record, .. } in api.store.list::<AddressRecord>(prefix).await? {
+        let app = key.split('/').nth(1).unwrap_or_default().to_owned();
+        match record.kind.is_shared() {
+            true => public.insert(app),
+            false => private.insert(app),
+        };
+    }
+    private.retain(|app| !public.contains(app));
+    Ok(Audiences { private })
 }
 
 /// Forgets that the app has an address.

@@ -17,7 +17,12 @@ use roost_model::{AppName, Port, service};
 use roost_records::{AppRecord, DEFAULT_NETWORK, ReleaseRecord};
 
 use super::Session;
-use crate::{apps, error::ApiError, standing};
+use crate::{
+    addresses::{self, Audience},
+    apps,
+    error::ApiError,
+    standing,
+};
 
 #[async_trait]
 impl Apps for Session {
@@ -28,12 +33,15 @@ impl Apps for Session {
             organization.is_none_or(|key| app.organization_key == key)
                 && role.is_none_or(|role| app.role_name.as_deref() == Some(role))
         };
-        let apps = self.api.store.apps().await?;
-        Ok(apps.iter().filter(|app| self.sees(app)).map(|app| self.shown(app)).filter(asked).collect())
+        let (apps, audiences) = (self.api.store.apps().await?, addresses::audiences(&self.api).await?);
+        let seen = apps.iter().filter(|app| self.sees(app));
+        Ok(seen.map(|app| self.shown(app, audiences.of(&app.name))).filter(asked).collect())
     }
 
     async fn app(&self, key: &str) -> Answer<App> {
-        Ok(self.shown(&self.app_record(key).await?))
+        let app = self.app_record(key).await?;
+        let audience = addresses::audience_of(&self.api, &app.name).await?;
+        Ok(self.shown(&app, audience))
     }
 
     async fn releases(&self, app: &App, first: usize) -> Answer<Vec<Release>> {
@@ -74,14 +82,14 @@ impl Apps for Session {
 }
 
 impl Session {
-    fn shown(&self, app: &AppRecord) -> App {
+    fn shown(&self, app: &AppRecord, to: Audience) -> App {
         let hostname = format!("{}.{}", app.name, self.api.config.base_domain);
         App {
             id: ID(apps::id_of(app)),
             internal_numeric_id: int(app.number),
             name: app.name.to_string(),
             hostname: Some(hostname.clone()),
-            app_url: Some(self.api.config.url_of(&app.name)),
+            app_url: Some(apps::url_of(&self.api, app, to)),
             cname_target: Some(hostname),
             network: Some(app.network_name.clone()).filter(|name| name != DEFAULT_NETWORK),
             network_id: Some(int(u64::from(app.network.0))),

@@ -9,6 +9,11 @@ use super::{MAX_TRIES, Store, next_number, put};
 use crate::error::{ApiError, Result};
 
 impl Store {
+    pub async fn orgs(&self) -> Result<Vec<OrgRecord>> {
+        let orgs = self.list::<OrgRecord>(key::ORGS).await?;
+        Ok(orgs.into_iter().map(|stored| stored.record).collect())
+    }
+
     pub async fn org(&self, slug: &str) -> Result<OrgRecord> {
         Ok(self.stored_org(slug).await?.record)
     }

@@ -1,5 +1,7 @@
 //! `[http_service]` and `[[services]]`: how an app is reached.
 
+use std::num::NonZeroU32;
+
 use ipnet::IpNet;
 use roost_model::{
     HttpOptions,
@@ -36,6 +38,8 @@ pub struct HttpService {
     pub deny_from: Option<Vec<IpNet>>,
     /// How often all clients together may ask.
     pub rate_limit: Option<RateLimit>,
+    /// Connections of all clients together, at once.
+    pub max_connections: Option<NonZeroU32>,
     /// Tell each request in the app's log.
     pub access_log: Option<bool>,
     pub tls_options: Option<TlsOptions>,
@@ -64,6 +68,8 @@ pub struct ServiceSection {
     pub deny_from: Option<Vec<IpNet>>,
     /// How often all clients together may ask.
     pub rate_limit: Option<RateLimit>,
+    /// Connections of all clients together, at once.
+    pub max_connections: Option<NonZeroU32>,
     /// Tell each request in the app's log.
     pub access_log: Option<bool>,
     #[serde(skip_serializing_if = "is_default")]

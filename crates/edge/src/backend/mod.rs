@@ -13,7 +13,6 @@ use bytes::Bytes;
 use h2::Reason;
 use http_body::{Frame, SizeHint};
 use roost_wire::answer::Invalid;
-use tokio::net::TcpStream;
 
 pub(crate) use self::{
     http1::Http1,
@@ -22,6 +21,7 @@ pub(crate) use self::{
 use crate::{
     client_body::UploadError,
     failure::{Code, Failure},
+    machine_stream::MachineStream,
     request_body::RequestBody,
 };
 
@@ -86,7 +86,7 @@ impl Backend {
     }
 
     /// The stream below, after a `101` answer, and what was read of the new protocol already.
-    pub fn into_upgraded(self) -> Option<(TcpStream, Bytes)> {
+    pub fn into_upgraded(self) -> Option<(MachineStream, Bytes)> {
         match self {
             Self::Http1(connection) => Some(connection.into_upgraded()),
             // HTTP/2 has no such answer.

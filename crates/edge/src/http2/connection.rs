@@ -146,6 +146,9 @@ impl Connection {
         if let Some(ended) = self.requests.begin(answer) {
             self.given_up.count(ended);
         }
+        if self.client.is_turned_away() {
+            self.http.graceful_shutdown();
+        }
     }
 
     /// Ready when the connection is over.

@@ -2,17 +2,19 @@
 
 use std::{
     future::poll_fn,
+    panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use h2::{Reason, RecvStream, SendStream, server::SendResponse};
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body as _, Frame};
 use tokio::sync::oneshot;
-use tracing::debug;
+use tracing::{debug, error};
 
 use super::{
     StreamBody,
@@ -59,8 +61,11 @@ pub(super) async fn answer(
     let Some(response) = unless_given_up(handling, &mut respond, go_ahead, &hints).await else {
         return Ended::GivenUp;
     };
-    if let Err(error) = send(respond, response, wants, tunnel).await {
-        debug!(peer = %client.peer, %error, "an answer over HTTP/2 broke off");
+    // A panic resets its stream alone.
+    match AssertUnwindSafe(send(respond, response, wants, tunnel)).catch_unwind().await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(peer = %client.peer, %error, "an answer over HTTP/2 broke off"),
+        Err(_) => error!(peer = %client.peer, "an answer over HTTP/2 broke off: the edge panicked"),
     }
     Ended::Answered
 }

@@ -1,11 +1,11 @@
 //! One client's connection: the handshake, then a task for each request.
 
-use std::{io, sync::Arc};
+use std::{io, mem, sync::Arc};
 
 use bytes::Bytes;
 use h3::server;
 use quinn::{Incoming, crypto::rustls::HandshakeData};
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{ALPN, request};
@@ -13,6 +13,7 @@ use crate::{
     client::{Client, TlsFacts, TlsVersion},
     context::Edge,
     limits::{H2_HEAD, H2_STREAMS, HANDSHAKE_TIMEOUT},
+    seat::Seat,
 };
 
 /// Also of those that the client has given up: their number is what a client can cost.
@@ -25,13 +26,17 @@ pub(super) async fn serve(
     edge: Arc<Edge>,
     incoming: Incoming,
     mut client: Client,
+    permit: OwnedSemaphorePermit,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     edge.arrivals.handshake(client.peer.ip()).map_err(io::Error::other)?;
-    let _place = edge.arrivals.enter(client.peer.ip()).map_err(io::Error::other)?;
+    let place = edge.arrivals.enter(client.peer.ip()).map_err(io::Error::other)?;
+    let seat = Seat::new(permit, place);
+    client.seat = Some(seat.clone());
     let connection = timeout(HANDSHAKE_TIMEOUT, incoming.accept()?).await??;
     client.tls = Some(facts(&connection));
     let client = Arc::new(client);
+    let mut carried = Carried::of(connection.clone(), seat);
     let mut http = server::builder();
     // Frames that mean nothing behind an answer keep some clients from seeing its end.
     http.max_field_section_size(H2_HEAD.into()).send_grease(false);
@@ -39,12 +44,14 @@ pub(super) async fn serve(
     let mut connection: Connection = timeout(HANDSHAKE_TIMEOUT, opened).await?.map_err(io::Error::other)?;
     // Ends what is left of them together with the connection.
     let mut requests = JoinSet::new();
-    let served = shutdown.run_until_cancelled(accept(&edge, &client, &mut connection, &mut requests)).await;
+    let served = shutdown
+        .run_until_cancelled(accept(&edge, &client, &mut connection, &mut requests, &mut carried))
+        .await;
     match served {
         Some(served) => served,
         None => {
             connection.shutdown(0).await.map_err(io::Error::other)?;
-            let rest = accept(&edge, &client, &mut connection, &mut requests);
+            let rest = accept(&edge, &client, &mut connection, &mut requests, &mut carried);
             timeout(edge.config.shutdown_grace, rest).await.unwrap_or(Ok(()))
         }
     }
@@ -56,7 +63,9 @@ async fn accept(
     client: &Arc<Client>,
     connection: &mut Connection,
     requests: &mut JoinSet<()>,
+    carried: &mut Carried,
 ) -> io::Result<()> {
+    let mut leaves = false;
     loop {
         tokio::select! {
             accepted = connection.accept(), if requests.len() < MOST_REQUESTS => match accepted {
@@ -65,8 +74,40 @@ async fn accept(
                 Err(error) if error.is_h3_no_error() => return Ok(()),
                 Err(error) => return Err(io::Error::other(error)),
             },
-            Some(_) = requests.join_next(), if !requests.is_empty() => {}
+            Some(_) = requests.join_next(), if !requests.is_empty() => {
+                carried.look();
+                if client.is_turned_away() && !mem::replace(&mut leaves, true) {
+                    connection.shutdown(0).await.map_err(io::Error::other)?;
+                }
+            }
         }
+    }
+}
+
+/// What QUIC has carried, in datagrams, as its own counters say.
+struct Carried {
+    connection: quinn::Connection,
+    seat: Arc<Seat>,
+    received: u64,
+    sent: u64,
+}
+
+impl Carried {
+    fn of(connection: quinn::Connection, seat: Arc<Seat>) -> Self {
+        Self { connection, seat, received: 0, sent: 0 }
+    }
+
+    fn look(&mut self) {
+        let stats = self.connection.stats();
+        let (received, sent) = (stats.udp_rx.bytes, stats.udp_tx.bytes);
+        self.seat.received(received - mem::replace(&mut self.received, received));
+        self.seat.sent(sent - mem::replace(&mut self.sent, sent));
+    }
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.look();
     }
 }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{QuicListener, connection};
-use crate::{accept::with_permit, client::Client, context::Edge, limits, tls};
+use crate::{accept::to_end, client::Client, context::Edge, limits, tls};
 
 /// H3_NO_ERROR (RFC 9114, section 8.1).
 const NO_ERROR: VarInt = VarInt::from_u32(0x100);
@@ -31,8 +31,8 @@ pub(crate) async fn serve(
     while let Some(Some(incoming)) = shutdown.run_until_cancelled(endpoint.accept()).await {
         let Some((permit, incoming)) = admit(&room, incoming) else { continue };
         let Ok(client) = client(&endpoint, &incoming, port) else { continue };
-        let connection = connection::serve(edge.clone(), incoming, client, shutdown.clone());
-        edge.tasks.spawn(with_permit(permit, connection));
+        let connection = connection::serve(edge.clone(), incoming, client, permit, shutdown.clone());
+        edge.tasks.spawn(to_end(connection));
     }
     // Both processes would read from the one socket: clients are told to come again.
     if edge.config.handover.limit().is_some() {

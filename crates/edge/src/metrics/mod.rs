@@ -3,14 +3,10 @@
 //! Responsible for: the listener, and the page (`page`). The counters of apps are in the catalog's snapshot
 //! ([`roost_routing::Traffic`]), those of the node here. Names and labels are Fly's, where it has one.
 
+mod handshakes;
 mod page;
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -22,6 +18,7 @@ use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use self::handshakes::FailedHandshakes;
 use crate::{client::TlsVersion, context::Edge};
 
 const PATH: &str = "/metrics";
@@ -35,7 +32,7 @@ const OPEN_AGAIN: Duration = Duration::from_secs(1);
 /// Counters of the node, beside those of [`Arrivals`](crate::arrivals::Arrivals).
 #[derive(Debug, Default)]
 pub(crate) struct NodeCounts {
-    pub handshakes_failed: AtomicU64,
+    pub handshakes_failed: FailedHandshakes,
     pub handshakes_1_2: Histogram,
     pub handshakes_1_3: Histogram,
 }

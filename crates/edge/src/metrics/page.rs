@@ -10,7 +10,7 @@ use std::{
 
 use roost_catalog::{AppEntry, Snapshot};
 use roost_model::MachineState;
-use roost_routing::{Answers, Counts, Histogram};
+use roost_routing::{Answers, Connections, Counts, Histogram};
 
 use crate::context::Edge;
 
@@ -22,12 +22,15 @@ pub(super) fn of(edge: &Edge) -> String {
     let (apps, left_out) = apps(&snapshot);
     let mut page = Page { text: String::new(), region: edge.config.region.as_str() };
     page.node(edge);
+    page.clients(&apps);
     page.answers("fly_edge", &apps, |counts| &counts.edge);
     page.answers("fly_app", &apps, |counts| &counts.app);
-    page.head("fly_app_tcp_connects_count", "counter", "Connections to machines.");
-    for (app, counts) in &apps {
-        page.line("fly_app_tcp_connects_count", &[("app", app.name.as_str())], counts.connects.total());
-    }
+    page.by_app("fly_app_tcp_connects_count", "counter", "Connections to machines.", &apps, |counts| {
+        counts.connects.total()
+    });
+    page.by_app("fly_app_tcp_disconnects_count", "counter", "Those of them that ended.", &apps, |counts| {
+        counts.disconnects.load(Ordering::Relaxed)
+    });
     page.head("fly_app_connect_time_seconds", "histogram", "Time until a machine accepted a connection.");
     for (app, counts) in &apps {
         page.histogram("fly_app_connect_time_seconds", &[("app", app.name.as_str())], &counts.connects);
@@ -38,8 +41,12 @@ pub(super) fn of(edge: &Edge) -> String {
     page.text
 }
 
+const DROPPED: &str = "fly_edge_tcp_connections_drop_count";
+
 /// Name, what it is, labels, value.
 type Counter<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a AtomicU64);
+
+type CountOf = fn(&Connections) -> &AtomicU64;
 
 type Counted<'a> = (&'a Arc<AppEntry>, &'a Counts);
 
@@ -60,23 +67,21 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn node(&mut self, edge: &Edge) {
-        let (node, arrivals) = (&edge.counts, &edge.arrivals.counts);
-        let counters: [Counter<'_>; 5] = [
-            ("fly_edge_tcp_connects_count", "Connections of clients.", &[], &arrivals.connects),
-            ("fly_edge_tcp_disconnects_count", "Those of them that ended.", &[], &arrivals.disconnects),
+        let arrivals = &edge.arrivals.counts;
+        let counters: [Counter<'_>; 3] = [
             (
-                "fly_edge_tcp_connections_drop_count",
-                "Closed at once: their client had too many.",
+                "roost_edge_connects_count",
+                "Connections of clients, whatever they asked.",
                 &[],
-                &arrivals.dropped,
+                &arrivals.connects,
             ),
+            ("roost_edge_disconnects_count", "Those of them that ended.", &[], &arrivals.disconnects),
             (
                 "fly_edge_tcp_rate_limited_count",
                 "Past a rate of one client's address.",
                 &[("type", "handshake")],
                 &arrivals.handshakes_limited,
             ),
-            ("fly_edge_tls_handshake_errors", "TLS handshakes that failed.", &[], &node.handshakes_failed),
         ];
         for (name, help, labels, value) in counters {
             self.head(name, "counter", help);
@@ -87,8 +92,60 @@ impl Page<'_> {
         self.line(name, &[], edge.lots.iter().map(|lot| lot.len() as u64).sum());
         let name = "fly_edge_tls_handshake_time_seconds";
         self.head(name, "histogram", "Time of TLS handshakes.");
+        let node = &edge.counts;
         for (version, times) in [("TLSv1.2", &node.handshakes_1_2), ("TLSv1.3", &node.handshakes_1_3)] {
             self.histogram(name, &[("version", version)], times);
+        }
+        let name = "fly_edge_tls_handshake_errors";
+        self.head(name, "counter", "TLS handshakes that failed.");
+        self.line(name, &[], node.handshakes_failed.others.load(Ordering::Relaxed));
+        for (asked, failed) in node.handshakes_failed.by_name() {
+            self.line(name, &[("app", failed.app.as_str()), ("servername", &*asked)], failed.count);
+        }
+        let name = DROPPED;
+        self.head(name, "counter", "Turned away: their client, or their app, had too many.");
+        self.line(name, &[], arrivals.dropped.load(Ordering::Relaxed));
+    }
+
+    /// Connections of clients, by the app that they asked.
+    fn clients(&mut self, apps: &[Counted<'_>]) {
+        // The page has begun with those of no app.
+        for (app, counts) in apps {
+            let refused = counts.clients.refused.load(Ordering::Relaxed);
+            if refused > 0 {
+                self.line(DROPPED, &[("app", app.name.as_str())], refused);
+            }
+        }
+        let name = "roost_edge_connections";
+        self.by_app(
+            name,
+            "gauge",
+            "Connections of clients, and flows of UDP, that an app has now.",
+            apps,
+            |counts| counts.clients.open().into(),
+        );
+        let counters: [(&str, &str, CountOf); 4] = [
+            ("fly_edge_tcp_connects_count", "Connections of clients that asked for the app.", |c| &c.begun),
+            ("fly_edge_tcp_disconnects_count", "Those of them that ended.", |c| &c.ended),
+            ("fly_edge_data_in", "Bytes from clients.", |c| &c.received),
+            ("fly_edge_data_out", "Bytes to clients.", |c| &c.sent),
+        ];
+        for (name, help, of) in counters {
+            self.by_app(name, "counter", help, apps, |counts| of(&counts.clients).load(Ordering::Relaxed));
+        }
+    }
+
+    fn by_app(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        apps: &[Counted<'_>],
+        value: impl Fn(&Counts) -> u64,
+    ) {
+        self.head(name, kind, help);
+        for (app, counts) in apps {
+            self.line(name, &[("app", app.name.as_str())], value(counts));
         }
     }
 
@@ -143,7 +200,7 @@ impl Page<'_> {
         self.line(&format!("{name}_count"), labels, times.total());
     }
 
-    /// Names of apps, statuses and ids have nothing in them that would have to be escaped.
+    /// Names of apps and hosts, statuses and ids have nothing in them that would have to be escaped.
     fn labelled(&mut self, name: &str, labels: &[(&str, &str)], bound: Option<&str>) {
         let _ = write!(self.text, "{name}{{region=\"{}\"", self.region);
         for (label, value) in labels.iter().copied().chain(bound.map(|bound| ("le", bound))) {

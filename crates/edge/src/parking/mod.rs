@@ -19,11 +19,11 @@ mod slots;
 use std::{io, sync::Arc};
 
 use tokio::time::Instant;
-use tokio_util::task::task_tracker::TaskTrackerToken;
+use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
 pub(crate) use self::lot::{Lot, run};
 use crate::{
-    accept::{Seat, to_end},
+    accept::to_end,
     client::{Client, HttpVersion},
     client_io::ClientIo,
     context::Edge,
@@ -35,17 +35,23 @@ use crate::{
 pub(crate) struct Parked {
     io: ClientIo,
     client: Client,
-    seat: Seat,
+    /// Its listener closes.
+    shutdown: CancellationToken,
     /// The edge does not end before it.
     _token: TaskTrackerToken,
 }
 
 impl Parked {
     /// Takes the connection off its event loop.
-    pub fn new(edge: &Edge, mut io: ClientIo, mut client: Client, seat: Seat) -> io::Result<Self> {
+    pub fn new(
+        edge: &Edge,
+        mut io: ClientIo,
+        mut client: Client,
+        shutdown: CancellationToken,
+    ) -> io::Result<Self> {
         io.detach()?;
         client.shrink();
-        Ok(Self { io, client, seat, _token: edge.tasks.token() })
+        Ok(Self { io, client, shutdown, _token: edge.tasks.token() })
     }
 
     fn close(self) {
@@ -60,11 +66,11 @@ pub(crate) fn park(edge: &Arc<Edge>, parked: Parked, deadline: Instant) -> io::R
 
 /// Serves again, on the event loop of this thread: something has come.
 fn resume(edge: &Arc<Edge>, parked: Parked) {
-    let Parked { mut io, client, seat, .. } = parked;
+    let Parked { mut io, client, shutdown, .. } = parked;
     let edge = edge.clone();
     edge.tasks.clone().spawn(to_end(async move {
         io.attach()?;
-        serve_http(edge, io, client, HttpVersion::Http1, seat).await
+        serve_http(edge, io, client, HttpVersion::Http1, shutdown).await
     }));
 }
 

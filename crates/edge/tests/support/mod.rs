@@ -132,7 +132,11 @@ impl Node {
 
     /// Waits until the edge's metrics, which it has at `address`, say so.
     pub async fn metric(&self, address: SocketAddr, name: &str, value: usize) {
-        let line = format!("{name}{{region=\"dev\"}} {value}");
+        self.metric_line(address, &format!("{name}{{region=\"dev\"}} {value}")).await;
+    }
+
+    /// As [`Node::metric`], for a whole line of the page.
+    pub async fn metric_line(&self, address: SocketAddr, line: &str) {
         let mut page = String::new();
         for _ in 0..1200 {
             if let Ok(answer) = self.client.get(format!("http://{address}/metrics").parse().unwrap()).await {

@@ -89,6 +89,8 @@ pub struct EdgeSection {
     pub threads: Option<NonZeroUsize>,
     /// Open connections of the whole node, and of one client's address.
     pub max_connections: usize,
+    /// Those of one app; three of four when not set.
+    pub max_connections_per_app: Option<u32>,
     pub max_connections_per_client: u32,
     /// TLS handshakes that one client's address may begin in a burst; a tenth comes back each second.
     pub max_handshakes_per_client: u32,
@@ -165,6 +167,7 @@ impl Default for EdgeSection {
             proxies: Vec::new(),
             threads: None,
             max_connections: DEFAULT_MAX_CONNECTIONS,
+            max_connections_per_app: None,
             max_connections_per_client: limits.connections,
             max_handshakes_per_client: limits.handshakes,
             metrics: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, METRICS_PORT))),

@@ -71,6 +71,9 @@ fn settings(config: &ServerConfig) -> EdgeConfig {
     EdgeConfig {
         threads: edge.threads.unwrap_or_else(roost_edge::default_threads),
         max_connections: edge.max_connections,
+        max_connections_per_app: edge
+            .max_connections_per_app
+            .unwrap_or_else(|| roost_edge::share_of_one_app(edge.max_connections)),
         client_limits: ClientLimits {
             connections: edge.max_connections_per_client,
             handshakes: edge.max_handshakes_per_client,

@@ -21,14 +21,14 @@ use std::{
 use bytes::Bytes;
 use http::{Response, request};
 use http_body::{Frame, SizeHint};
-use tokio::{
-    io::{AsyncRead as _, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead as _, ReadBuf};
 
 use self::{reading::Reading, sending::Sending};
 use super::{BackendError, MAX_INTERIM};
-use crate::{batched::Batched, hints::Hinting, machine_io::MachineIo, request_body::RequestBody};
+use crate::{
+    batched::Batched, hints::Hinting, machine_io::MachineIo, machine_stream::MachineStream,
+    request_body::RequestBody,
+};
 
 pub(crate) struct Http1 {
     io: Batched<MachineIo>,
@@ -37,7 +37,7 @@ pub(crate) struct Http1 {
 }
 
 impl Http1 {
-    pub fn new(stream: TcpStream) -> Self {
+    pub fn new(stream: MachineStream) -> Self {
         let io = Batched::new(MachineIo::new(stream));
         Self { io, sending: Sending::default(), reading: Reading::default() }
     }
@@ -90,7 +90,7 @@ impl Http1 {
     }
 
     /// The stream below, after a `101` answer, and what was read of the new protocol already.
-    pub fn into_upgraded(self) -> (TcpStream, Bytes) {
+    pub fn into_upgraded(self) -> (MachineStream, Bytes) {
         (self.io.into_inner().into_inner(), self.reading.into_rest())
     }
 

@@ -24,12 +24,11 @@ use std::{
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
-use tokio::net::TcpStream;
 use tracing::debug;
 
 use self::keep_alive::KeepAlive;
 pub(crate) use self::stream::Stream;
-use crate::limits;
+use crate::{limits, machine_stream::MachineStream};
 
 /// Lives for as long as somebody has a handle or a stream.
 #[derive(Clone)]
@@ -49,7 +48,7 @@ struct Place(Arc<Room>);
 
 impl Http2 {
     /// Begins to speak HTTP/2, without asking whether the app does.
-    pub async fn handshake(stream: TcpStream) -> Result<Self, h2::Error> {
+    pub async fn handshake(stream: MachineStream) -> Result<Self, h2::Error> {
         let (sender, connection) = Builder::new()
             .enable_push(false)
             .initial_max_send_streams(limits::APP_H2_STREAMS)
@@ -103,7 +102,7 @@ impl Drop for Place {
 }
 
 /// Moves the connection's bytes until it ends, and keeps to what the app's settings say.
-async fn drive(mut connection: Connection<TcpStream, Bytes>, room: Arc<Room>) {
+async fn drive(mut connection: Connection<MachineStream, Bytes>, room: Arc<Room>) {
     let mut keep_alive = connection.ping_pong().map(KeepAlive::new);
     let ended = poll_fn(|cx| {
         let ended = Pin::new(&mut connection).poll(cx);
