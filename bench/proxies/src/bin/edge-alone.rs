@@ -5,6 +5,9 @@ use std::{env, path::Path};
 use anyhow::{Context as _, Result};
 use roost_bench_proxies::edge;
 
+#[global_allocator]
+static ALLOCATOR: roost_memory::Allocator = roost_memory::Allocator;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let args: Vec<String> = env::args().collect();

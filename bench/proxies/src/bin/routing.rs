@@ -4,7 +4,7 @@
 //! Memory is what the allocator has handed out, and beside it what the kernel counts.
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
+    alloc::{GlobalAlloc, Layout},
     hint::black_box,
     net::Ipv4Addr,
     process,
@@ -17,6 +17,7 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use roost_bench_proxies::{certificate::BASE_DOMAIN, counted, machine, report::median};
 use roost_catalog::{Catalog, CatalogConfig, Change};
 use roost_host_api::Machine;
+use roost_memory::Allocator;
 use roost_model::MachineState;
 use roost_routing::{Ask, Choice, Over, Steering, Vantage, choose};
 
@@ -42,13 +43,13 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
         // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
+        unsafe { Allocator.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
         // SAFETY: as the caller promised.
-        unsafe { System.dealloc(memory, layout) }
+        unsafe { Allocator.dealloc(memory, layout) }
     }
 }
 

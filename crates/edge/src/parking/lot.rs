@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::{Parked, memory, resume, slots::Slots};
+use super::{Parked, resume, slots::Slots};
 use crate::{context::Edge, limits::SWEEP};
 
 /// Connections that are taken from the kernel at a time.
@@ -103,7 +103,7 @@ impl Lot {
             slots.freed.is_due(parked)
         });
         if due {
-            memory::give_back();
+            roost_memory::give_back();
         }
     }
 

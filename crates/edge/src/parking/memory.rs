@@ -26,12 +26,3 @@ impl Freed {
         due
     }
 }
-
-/// Gives back whole pages that nobody uses.
-pub(super) fn give_back() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: a call without pointers, and safe from any thread.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
