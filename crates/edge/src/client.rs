@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use http::HeaderValue;
 use roost_model::{AppName, addr::AppAddress};
 
 use crate::{headers::Told, seat::Seat};
@@ -75,8 +76,8 @@ impl Client {
     }
 
     /// What apps are told of the connection; made once, when all of it is known.
-    pub fn told(&self) -> &Told {
-        self.told.get_or_init(|| Box::new(Told::of(self)))
+    pub fn told(&self, region: &HeaderValue) -> &Told {
+        self.told.get_or_init(|| Box::new(Told::of(self, region)))
     }
 
     /// Without what can be made again.

@@ -48,19 +48,20 @@ pub(crate) struct Connected {
 }
 
 /// Connects to the machine, where the permit says: IPv4 first, where most apps listen, then its 6PN address.
-/// `limit` bounds one attempt.
+/// `limit` bounds one attempt, which begins `now`.
 pub(crate) async fn connect(
     edge: &Edge,
     permit: &Permit,
     wire: Wire,
     limit: Duration,
+    now: Instant,
 ) -> Result<Connected, Failure> {
     let reuse = match wire {
         Wire::Http1(reuse) => reuse,
         Wire::Http2 => return stream(edge, permit, limit).await,
     };
     if reuse == Reuse::Kept
-        && let Some(connection) = edge.pool.take(&PoolKey::new(permit.target(), permit.port()))
+        && let Some(connection) = edge.pool.take(&PoolKey::new(permit.target(), permit.port()), now)
     {
         return Ok(Connected { backend: Backend::Http1(connection), reused: true });
     }

@@ -53,7 +53,7 @@ pub(crate) async fn exchange(
         let wire = outgoing.wire(options.speaks_h2() && !from_folder);
         let limit = journey.dial_limit();
         let begun = Instant::now();
-        let connected = match connect(edge, &permit, wire, limit).await {
+        let connected = match connect(edge, &permit, wire, limit, begun).await {
             Ok(connected) => {
                 permit.target().load.accepted();
                 connected

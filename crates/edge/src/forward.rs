@@ -1,6 +1,13 @@
 //! Step 5: the request goes to the machine, and the head of the answer comes back.
 
-use std::{mem, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    mem,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, Uri, Version, header, request,
@@ -8,7 +15,7 @@ use http::{
 };
 use roost_model::{HttpOptions, MachineId};
 use roost_routing::{Route, replay::Transform};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     backend::{Backend, SendError},
@@ -16,6 +23,7 @@ use crate::{
     connect::{Connected, Reuse, Wire},
     failure::{Code, Failure},
     framing,
+    headers::Added,
     hints::Hints,
     limits::ANSWER_TIMEOUT,
     request_body::{RequestBody, Room, Upload},
@@ -24,6 +32,7 @@ use crate::{
 /// A request that is ready to be sent, more than once if need be.
 pub(crate) struct Outgoing<'a> {
     head: request::Parts,
+    beside: Beside<'a>,
     /// Taken when it is sent; comes back if nothing of it was.
     body: Option<RequestBody>,
     /// Absent where the body is empty.
@@ -32,8 +41,33 @@ pub(crate) struct Outgoing<'a> {
     repeatable: bool,
     /// The machine has no such file among those that it serves itself.
     past_statics: bool,
+}
+
+/// What goes with the head of a request.
+pub(crate) struct Beside<'a> {
+    /// Fields that are not among the head's own.
+    pub added: Option<Added<'a>>,
+    pub looks: Looks,
     /// For what the app says before its answer, where the client can be told.
-    hints: Option<&'a Hints>,
+    pub hints: Option<&'a Hints>,
+}
+
+/// When a request is looked at, beside whenever something has moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Looks {
+    /// Every second, as its connection is: it needs no timer of its own.
+    EverySecond,
+    WhenWoken,
+}
+
+impl Looks {
+    /// Of a request that came over `version`.
+    pub fn of(version: Version) -> Self {
+        match version {
+            Version::HTTP_2 | Version::HTTP_3 => Self::WhenWoken,
+            _ => Self::EverySecond,
+        }
+    }
 }
 
 const PREFERRED_UNAVAILABLE: HeaderName = HeaderName::from_static("fly-preferred-instance-unavailable");
@@ -46,24 +80,27 @@ pub(crate) enum Sent {
 }
 
 impl<'a> Outgoing<'a> {
-    /// `head` with the headers that the app shall see.
-    pub fn new(
-        mut head: request::Parts,
-        body: ClientBody,
-        room: &Arc<Room>,
-        hints: Option<&'a Hints>,
-    ) -> Self {
+    /// `head` with the headers that the app shall see, but for what goes beside it.
+    pub fn new(mut head: request::Parts, beside: Beside<'a>, body: ClientBody, room: &Arc<Room>) -> Self {
         let (body, upload) = RequestBody::new(body, room);
         if upload.is_some() && head.version == Version::HTTP_11 {
             framing::announce_chunks(&mut head.headers);
         }
         let upgrades = roost_wire::fields::upgrade(&head.headers).is_some();
         let repeatable = upload.is_none() && !upgrades && is_idempotent(&head.method);
-        Self { head, body: Some(body), upload, upgrades, repeatable, past_statics: false, hints }
+        let body = Some(body);
+        Self { head, beside, body, upload, upgrades, repeatable, past_statics: false }
     }
 
     pub fn head(&self) -> &request::Parts {
         &self.head
+    }
+
+    /// Makes what the edge has added a part of the head, as apps' rules and wishes see it.
+    pub fn add_all(&mut self) {
+        if let Some(added) = self.beside.added.take() {
+            added.insert_into(&mut self.head.headers);
+        }
     }
 
     pub fn set_head(&mut self, head: request::Parts) {
@@ -136,17 +173,22 @@ impl<'a> Outgoing<'a> {
     pub async fn send(&mut self, connected: Connected, options: &HttpOptions) -> Result<Sent, Failure> {
         let Connected { mut backend, reused } = connected;
         let body = self.body.take().unwrap_or(RequestBody::Empty);
-        let hints = self.hints.map(|hints| hints.of_app(options));
+        if matches!(backend, Backend::Http2(_)) {
+            self.add_all();
+        }
         let (upload, limit) = (self.upload.as_ref(), options.idle_timeout().unwrap_or(ANSWER_TIMEOUT));
+        let Beside { added, looks, hints } = &self.beside;
+        let hints = hints.map(|hints| hints.of_app(options));
         let answered = match &mut backend {
             Backend::Http1(connection) => {
-                let answer = connection.send(&self.head, body, hints);
-                within(limit, upload, answer).await?.map_err(SendError::Failed)
+                let answer = connection.send(&self.head, added.as_ref(), body, hints);
+                within(limit, *looks, upload, answer).await?.map_err(SendError::Failed)
             }
+            // Boxed: it is large, and rare.
             Backend::Http2(stream) => {
                 let head = http2_form(self.head.clone())?;
                 let answer = stream.send(Request::from_parts(head, body), hints);
-                within(limit, upload, answer).await?
+                Box::pin(within(limit, *looks, upload, answer)).await?
             }
         };
         match answered {
@@ -167,18 +209,34 @@ impl<'a> Outgoing<'a> {
 /// The answer, unless neither it nor any progress of the upload comes within `limit`.
 async fn within<T>(
     limit: Duration,
+    looks: Looks,
     upload: Option<&Upload>,
     answer: impl Future<Output = T>,
 ) -> Result<T, Failure> {
     let mut answer = pin!(answer);
     loop {
         let before = upload.map(Upload::pieces);
-        match timeout(limit, &mut answer).await {
-            Ok(answer) => return Ok(answer),
-            Err(_) if upload.map(Upload::pieces) > before => {}
-            Err(_) => return Err(Code::AnswerTimeout.into()),
+        let in_time = match looks {
+            Looks::WhenWoken => timeout(limit, &mut answer).await.ok(),
+            Looks::EverySecond => looked_at_within(limit, answer.as_mut()).await,
+        };
+        match in_time {
+            Some(answer) => return Ok(answer),
+            None if upload.map(Upload::pieces) > before => {}
+            None => return Err(Code::AnswerTimeout.into()),
         }
     }
+}
+
+/// As [`timeout`], for what is looked at again and again.
+async fn looked_at_within<T>(limit: Duration, mut answer: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    let begun = Instant::now();
+    poll_fn(|cx| match answer.as_mut().poll(cx) {
+        Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        Poll::Pending if begun.elapsed() >= limit => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }
 
 /// `Host` becomes the authority (RFC 9113, section 8.3.1), and streams end without chunks. The scheme is that of

@@ -6,11 +6,8 @@
 //! those that apps trust are removed. To the client: `Fly-Request-Id`, `Via`, and `Server` where the
 //! app sends none.
 
-use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Version,
-    header::{self, Entry},
-};
+use bytes::{BufMut, Bytes};
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use roost_model::Region;
 use roost_routing::{Place, Steering};
 use roost_wire::fields;
@@ -36,26 +33,63 @@ const TRUSTED: [HeaderName; 4] = [
     HeaderName::from_static("fly-preferred-instance-unavailable"),
 ];
 
-/// Most fields that are added to a request.
-const ADDED: usize = 12;
-
 /// What all requests of one connection say of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
-    client_ip: HeaderValue,
-    /// Client, then the address that it reached.
-    forwarded_for: HeaderValue,
-    port: HeaderValue,
+    fields: Vec<(HeaderName, HeaderValue)>,
+    /// The same, as HTTP/1.1 writes it.
+    written: Box<[u8]>,
+}
+
+/// What the edge tells an app beside what the client said. Over HTTP/1.1 it never becomes a part of the request's
+/// table of fields: most of it is written once for a connection.
+#[derive(Debug)]
+pub(crate) struct Added<'a> {
+    told: &'a Told,
+    id: RequestId,
+    via: HeaderValue,
 }
 
 impl Told {
-    pub fn of(client: &Client) -> Self {
+    pub fn of(client: &Client, region: &HeaderValue) -> Self {
         let (peer, local) = (client.peer.ip(), client.local.ip());
-        Self {
-            client_ip: text(peer),
-            forwarded_for: text(format_args!("{peer}, {local}")),
-            port: client.local.port().into(),
+        let port = HeaderValue::from(client.local.port());
+        let (scheme, ssl) = if client.tls.is_some() { ("https", "on") } else { ("http", "off") };
+        let fields = vec![
+            // Client, then the address that it reached.
+            (X_FORWARDED_FOR, text(format_args!("{peer}, {local}"))),
+            (X_FORWARDED_PORT, port.clone()),
+            (X_FORWARDED_PROTO, HeaderValue::from_static(scheme)),
+            (X_FORWARDED_SSL, HeaderValue::from_static(ssl)),
+            (CLIENT_IP, text(peer)),
+            (FORWARDED_PORT, port),
+            (REGION, region.clone()),
+        ];
+        let mut written = Vec::new();
+        fields.iter().for_each(|(name, value)| fields::write(&mut written, name, value));
+        Self { fields, written: written.into() }
+    }
+}
+
+impl Added<'_> {
+    pub fn write(&self, to: &mut impl BufMut) {
+        to.put_slice(&self.told.written);
+        fields::write(to, &REQUEST_ID, &self.id.0);
+        fields::write(to, &header::VIA, &self.via);
+    }
+
+    /// Makes it a part of `headers`, where the client may have said some of it, too.
+    pub fn insert_into(self, headers: &mut HeaderMap) {
+        headers.reserve(self.told.fields.len() + 2);
+        for (name, value) in &self.told.fields {
+            if *name == X_FORWARDED_FOR {
+                fields::append(headers, X_FORWARDED_FOR, value.clone());
+            } else if *name != X_FORWARDED_PORT || !headers.contains_key(name) {
+                headers.insert(name.clone(), value.clone());
+            }
         }
+        headers.insert(REQUEST_ID, self.id.0);
+        fields::append(headers, header::VIA, self.via);
     }
 }
 
@@ -65,10 +99,12 @@ pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
     pub fn generate(region: &Region) -> Self {
-        let mut ulid = [0; ulid::ULID_LEN];
-        let ulid = Ulid::generate().array_to_str(&mut ulid);
-        let text = Bytes::from([ulid, region.as_str()].join("-"));
-        let value = HeaderValue::from_maybe_shared(text);
+        let mut text = Vec::with_capacity(ulid::ULID_LEN + 1 + region.as_str().len());
+        text.extend_from_slice(Ulid::generate().array_to_str(&mut [0; ulid::ULID_LEN]).as_bytes());
+        text.push(b'-');
+        text.extend_from_slice(region.as_str().as_bytes());
+        // It is shared by the request and the answer.
+        let value = HeaderValue::from_maybe_shared(Bytes::from_owner(text));
         let mut value = value.unwrap_or_else(|_| HeaderValue::from_static("invalid"));
         // No secret, but never the same again: over HTTP/2 it is kept out of the table of fields.
         value.set_sensitive(true);
@@ -80,35 +116,38 @@ impl RequestId {
     }
 }
 
-/// Makes the headers of a request those that the app shall see. `version` is the client's.
-pub(crate) fn to_app(
+/// Makes the headers of a request those that the app shall see, but for what is returned. `version` is the client's.
+pub(crate) fn to_app<'a>(
     headers: &mut HeaderMap,
     edge: &Edge,
-    client: &Client,
+    client: &'a Client,
     id: &RequestId,
     version: Version,
-) {
-    headers.reserve(ADDED);
+) -> Option<Added<'a>> {
     let upgrade = fields::upgrade(headers);
     fields::remove_hop_by_hop(headers);
-    TRUSTED.iter().for_each(|name| drop(headers.remove(name)));
     if let Some(protocol) = upgrade {
         headers.insert(header::UPGRADE, protocol);
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     }
-    let told = client.told();
-    fields::append(headers, X_FORWARDED_FOR, told.forwarded_for.clone());
-    headers.insert(CLIENT_IP, told.client_ip.clone());
-    headers.insert(FORWARDED_PORT, told.port.clone());
-    headers.insert(REGION, edge.region.clone());
-    headers.insert(REQUEST_ID, id.0.clone());
-    let (scheme, ssl) = if client.tls.is_some() { ("https", "on") } else { ("http", "off") };
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    headers.insert(X_FORWARDED_SSL, HeaderValue::from_static(ssl));
-    if let Entry::Vacant(port) = headers.entry(X_FORWARDED_PORT) {
-        port.insert(told.port.clone());
+    let via = HeaderValue::from_static(via(version));
+    let added = Added { told: client.told(&edge.region), id: id.clone(), via };
+    if !headers.keys().any(may_be_ours) {
+        return Some(added);
     }
-    fields::append(headers, header::VIA, HeaderValue::from_static(via(version)));
+    TRUSTED.iter().for_each(|name| drop(headers.remove(name)));
+    added.insert_into(headers);
+    None
+}
+
+/// A field that the edge may have something to say about, or that may say something to it.
+fn may_be_ours(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    is_platforms(name) || name.starts_with("x-forwarded-") || name == "via"
+}
+
+fn is_platforms(name: &str) -> bool {
+    name.starts_with("fly-")
 }
 
 /// Makes the headers of an answer those that the client shall see, as far as they are of this connection. `version` is
@@ -138,6 +177,10 @@ pub(crate) fn add_own(headers: &mut HeaderMap, id: &RequestId, version: Version)
 
 /// What the client's `fly-prefer-…` and `fly-force-…` headers ask for; what cannot be read is ignored.
 pub(crate) fn steering(headers: &HeaderMap) -> Steering {
+    // Most requests ask for nothing.
+    if !headers.keys().any(|name| is_platforms(name.as_str())) {
+        return Steering::default();
+    }
     let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let regions = |name| {
         let list = value(name).unwrap_or_default();

@@ -52,11 +52,11 @@ impl Default for Pool {
 
 impl Pool {
     /// The connection that was used last, if one still lives.
-    pub fn take(&self, key: &PoolKey) -> Option<Box<Http1>> {
+    pub fn take(&self, key: &PoolKey, now: Instant) -> Option<Box<Http1>> {
         loop {
             let idle = self.part().get_mut(key)?.pop()?;
             let mut connection = idle.connection;
-            if idle.since.elapsed() < IDLE_CONNECTION && connection.is_idle() {
+            if now.duration_since(idle.since) < IDLE_CONNECTION && connection.is_idle() {
                 return Some(connection);
             }
         }

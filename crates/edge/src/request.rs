@@ -20,7 +20,7 @@ use crate::{
     date, destination, dress,
     exchange::Answered,
     failure::{Code, Failure},
-    forward::Outgoing,
+    forward::{Beside, Looks, Outgoing},
     framing,
     headers::{self, RequestId},
     hints::Hints,
@@ -96,13 +96,14 @@ async fn serve(
         return Ok(answer.map(AnswerBody::Own));
     }
     let journey = Journey::new(edge, app, client.public_port, headers::steering(&head.headers));
-    headers::to_app(&mut head.headers, edge, client, id, head.version);
-    if matches!(head.version, Version::HTTP_2 | Version::HTTP_3) {
+    let added = headers::to_app(&mut head.headers, edge, client, id, head.version);
+    let looks = Looks::of(head.version);
+    if looks == Looks::WhenWoken {
         cookie::join(&mut head.headers);
         head.version = Version::HTTP_11;
     }
     let asks = compress::Asks::of(&head);
-    let outgoing = Outgoing::new(head, body, &edge.room, hints);
+    let outgoing = Outgoing::new(head, Beside { added, looks, hints }, body, &edge.room);
     let answered = Trip::new(edge, client, journey, outgoing).answer(id).await?;
     let Answered { response, backend, permit, options, .. } = answered;
     let (mut head, ()) = response.into_parts();

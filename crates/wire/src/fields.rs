@@ -44,6 +44,13 @@ pub fn write(to: &mut impl BufMut, name: &HeaderName, value: &HeaderValue) {
 
 /// Takes away what is of the connection alone.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // One look at all names is cheaper than one for each of these, and most messages have none.
+    if !headers
+        .keys()
+        .any(|name| *name == header::UPGRADE || *name == header::TE || HOP_BY_HOP.contains(name))
+    {
+        return;
+    }
     // Of the transfer codings only trailers make sense past this hop, and `Connection` names `TE` as well.
     let trailers = headers.get_all(header::TE).iter().filter_map(|te| te.to_str().ok());
     let trailers = trailers.flat_map(|te| te.split(',')).any(|te| te.trim().eq_ignore_ascii_case("trailers"));

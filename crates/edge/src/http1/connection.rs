@@ -2,8 +2,9 @@
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -17,7 +18,7 @@ use hyper::{
     service::{HttpService, service_fn},
     upgrade::Upgraded,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,7 @@ use crate::{
     client_body::ClientBody,
     client_io::ClientIo,
     context::Edge,
+    failure::Code,
     limits::{MAX_BUFFER, TICK},
     request,
     rewound::Rewound,
@@ -59,16 +61,23 @@ pub(crate) async fn serve(
     let ledger = Arc::new(Ledger::default());
     let open = |early, io, service| {
         let io = Guarded::new(Batched::new(Rewound::new(early, io)), ledger.clone());
-        http(head_timeout).serve_connection(TokioIo::new(io), service).with_upgrades()
+        http().serve_connection(TokioIo::new(io), service).with_upgrades()
     };
     let mut connection = open(Bytes::new(), io, service(edge, client, &ledger));
-    let mut watch = Watch::new();
+    let mut watch = Watch::new(head_timeout);
+    let mut stops = pin!(shutdown.cancelled());
+    let mut waits = false;
     loop {
         let mut talk = Talk { connection, ledger: &ledger, watch: &mut watch };
         let turn = tokio::select! {
             biased;
             turn = &mut talk => turn,
-            () = shutdown.cancelled() => {
+            // It wakes this task for good when it has been asked once; to ask each time costs more than to look.
+            () = poll_fn(|cx| match std::mem::replace(&mut waits, true) {
+                false => stops.as_mut().poll(cx),
+                true if shutdown.is_cancelled() => Poll::Ready(()),
+                true => Poll::Pending,
+            }) => {
                 // A client may be sending on an idle connection right now. In a handover there is time to wait for
                 // it, and to close with its answer.
                 if edge.config.handover.limit().is_none() {
@@ -85,12 +94,17 @@ pub(crate) async fn serve(
             Turn::Ended(Ok(())) => return Ok(End::Over),
             Turn::Ended(Err(error)) if error.is_parse_version_h2() => return Ok(End::Http2(early, io)),
             Turn::Ended(Err(error)) => {
-                let Some(failure) = refusal::of(refused, &error, &early) else {
+                let Some(failure) = refusal::of(refused, &error) else {
                     return Err(io::Error::other(error));
                 };
                 refusal::tell(edge, client, io, failure).await?;
                 return Ok(End::Over);
             }
+            Turn::HeadTimeout if refusal::has_begun(&early) => {
+                refusal::tell(edge, client, io, Code::HeadTimeout.into()).await?;
+                return Ok(End::Over);
+            }
+            Turn::HeadTimeout => return Ok(End::Over),
             Turn::Quiet(since) if early.is_empty() => return Ok(End::Quiet(io, since)),
             Turn::Quiet(_) => {
                 watch.begun_after = Some(ledger.mark().exchanges);
@@ -100,9 +114,10 @@ pub(crate) async fn serve(
     }
 }
 
-fn http(head_timeout: Duration) -> Builder {
+/// Without a timer for heads, which would be set anew for each: [`Watch`] looks.
+fn http() -> Builder {
     let mut http = Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(MAX_BUFFER);
+    http.header_read_timeout(None).max_buf_size(MAX_BUFFER);
     http
 }
 
@@ -151,32 +166,43 @@ enum Turn {
     Ended(hyper::Result<()>),
     /// For about so long.
     Quiet(Instant),
+    /// The head of a request takes too long to come.
+    HeadTimeout,
 }
 
 /// Looks every now and then: what happens in between costs nothing.
 struct Watch {
     tick: Pin<Box<Sleep>>,
+    head_timeout: Duration,
+    /// Exchanges so far, and since when about there has been no other under way.
+    between: (u64, Instant),
     /// What was seen at the last look, if all was quiet.
     seen: Option<Mark>,
     at: Instant,
-    /// When there had been so many exchanges, the next had begun to come: its head has its own time limit.
+    /// When there had been so many exchanges, the next had begun to come.
     begun_after: Option<u64>,
 }
 
 impl Watch {
-    fn new() -> Self {
-        Self { tick: Box::pin(sleep(TICK)), seen: None, at: Instant::now(), begun_after: None }
+    fn new(head_timeout: Duration) -> Self {
+        let (at, tick) = (Instant::now(), Box::pin(sleep(TICK.min(head_timeout))));
+        Self { tick, head_timeout, between: (0, at), seen: None, at, begun_after: None }
     }
 
-    /// Since when all has been quiet, if it was at the last look, too.
-    fn look(&mut self, quiet: Option<Mark>) -> Option<Instant> {
-        let since = self.at;
-        let still = quiet.is_some_and(|mark| {
-            self.seen.as_ref() == Some(&mark) && self.begun_after != Some(mark.exchanges)
-        });
-        (self.seen, self.at) = (quiet, Instant::now());
-        self.tick.as_mut().reset(self.at + TICK);
-        still.then_some(since)
+    /// Where nothing is under way: whether the next head has taken too long, or all has been quiet since the last look.
+    fn look(&mut self, between: Option<Mark>) -> Option<Turn> {
+        let (before, now) = (self.at, Instant::now());
+        let seen = std::mem::replace(&mut self.seen, between);
+        self.at = now;
+        self.tick.as_mut().reset(now + TICK.min(self.head_timeout));
+        let mark = between?;
+        if self.between.0 != mark.exchanges {
+            self.between = (mark.exchanges, now);
+        }
+        if now.duration_since(self.between.1) >= self.head_timeout {
+            return Some(Turn::HeadTimeout);
+        }
+        (seen == between && self.begun_after != Some(mark.exchanges)).then_some(Turn::Quiet(before))
     }
 }
 
@@ -193,9 +219,9 @@ where
             return Poll::Ready(Turn::Ended(ended));
         }
         while watch.tick.as_mut().poll(cx).is_ready() {
-            let quiet = (closed && ledger.is_quiet()).then(|| ledger.mark());
-            if let Some(since) = watch.look(quiet) {
-                return Poll::Ready(Turn::Quiet(since));
+            let between = (closed && ledger.is_quiet()).then(|| ledger.mark());
+            if let Some(turn) = watch.look(between) {
+                return Poll::Ready(turn);
             }
         }
         Poll::Pending

@@ -8,7 +8,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
-/// Everything happens on one thread: the atomics are for the compiler's sake.
+/// All but the end of a request, which may be with an app on another thread, happens on the connection's own: what is
+/// counted there alone is counted without locks of the bus.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// Halves of exchanges (a request with its body, an answer with its) that have not ended.
@@ -35,12 +36,12 @@ pub(super) struct Mark {
 impl Ledger {
     /// A request has come.
     pub fn begin(self: &Arc<Self>) -> Entry {
-        self.begun.fetch_add(1, Relaxed);
+        self.begun.store(self.begun.load(Relaxed) + 1, Relaxed);
         Entry::of(self)
     }
 
     pub fn has_read(&self, bytes: usize) {
-        self.bytes_read.fetch_add(bytes as u64, Relaxed);
+        self.bytes_read.store(self.bytes_read.load(Relaxed) + bytes as u64, Relaxed);
         self.waits_to_read.store(false, Relaxed);
     }
 

@@ -21,17 +21,18 @@ use crate::{
     limits::LINGER,
 };
 
-/// Why, where there is somebody to tell: a client that had begun a request. `refused` is the status that hyper would
-/// have given it, `early` what had come of it.
-pub(super) fn of(refused: Option<u16>, error: &hyper::Error, early: &[u8]) -> Option<Failure> {
-    let begun = early.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
-    let code = match refused {
-        Some(414 | 431) => Code::HeadTooLarge,
-        Some(_) => Code::BadHead,
-        None if error.is_timeout() && begun => return Some(Code::HeadTimeout.into()),
-        None => return None,
+/// Why, where there is somebody to tell. `refused` is the status that hyper would have given its client.
+pub(super) fn of(refused: Option<u16>, error: &hyper::Error) -> Option<Failure> {
+    let code = match refused? {
+        414 | 431 => Code::HeadTooLarge,
+        _ => Code::BadHead,
     };
     Some(Failure::new(code, format!("{error}.")))
+}
+
+/// Whether that is the beginning of a request.
+pub(super) fn has_begun(early: &[u8]) -> bool {
+    early.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
 
 /// Answers, and closes the connection: where the next request begins can not be known.

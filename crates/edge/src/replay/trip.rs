@@ -106,6 +106,7 @@ impl<'a> Trip<'a> {
         if self.edge.replays.is_empty() {
             return Ok(None);
         }
+        self.outgoing.add_all();
         let asked = Asked { app: self.first(), head: self.outgoing.head(), client: self.client };
         match self.edge.replays.find(self.edge, &asked) {
             Status::Miss => Ok(None),
@@ -128,6 +129,7 @@ impl<'a> Trip<'a> {
     fn replay(&mut self, replay: Replay, stand: Stand, used: Option<&Hit>) -> Result<(), Failure> {
         let target = replay.app.as_ref().unwrap_or(&stand.app);
         self.authorize(&stand.app, target)?;
+        self.outgoing.add_all();
         // The first answer speaks for requests like this one; later ones would be two look-ups away.
         let asked = Asked { app: self.first(), head: self.outgoing.head(), client: self.client };
         let kept =

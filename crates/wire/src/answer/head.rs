@@ -48,11 +48,11 @@ impl Head {
         let reason = parsed.reason.filter(|&reason| status.canonical_reason() != Some(reason));
         let reason = reason.map(|reason| Bytes::copy_from_slice(reason.as_bytes()));
         let begin = bytes.as_ptr() as usize;
-        let fields = parsed.headers.iter().map(|field| {
+        let mut fields = Fields::with_capacity(parsed.headers.len());
+        for field in parsed.headers.iter() {
             let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| no_name())?;
-            Ok((name, field.value.as_ptr() as usize - begin, field.value.len()))
-        });
-        let fields: Fields = fields.collect::<Result<_, Invalid>>()?;
+            fields.push((name, field.value.as_ptr() as usize - begin, field.value.len()));
+        }
         let headers = headers(fields, &bytes.split_to(length).freeze())?;
         let framing = framing(&headers, version, status, method)?;
         let keeps = framing != Framing::UntilClose && keeps(&headers, version);

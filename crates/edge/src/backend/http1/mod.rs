@@ -24,10 +24,16 @@ use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead as _, ReadBuf};
 
 use self::{reading::Reading, sending::Sending};
+<<<<<<< HEAD
 use super::{BackendError, MAX_INTERIM};
 use crate::{
     batched::Batched, hints::Hinting, machine_io::MachineIo, machine_stream::MachineStream,
     request_body::RequestBody,
+=======
+use super::BackendError;
+use crate::{
+    batched::Batched, headers::Added, hints::Hinting, machine_io::MachineIo, request_body::RequestBody,
+>>>>>>> ed8723a (HTTP/1.1 costs less: mimalloc, no timer for a head or an answer, and what a connection tells apps is written once)
 };
 
 pub(crate) struct Http1 {
@@ -42,15 +48,16 @@ impl Http1 {
         Self { io, sending: Sending::default(), reading: Reading::default() }
     }
 
-    /// Sends, and returns when the head of the answer is here; its body comes from [`Http1::poll_frame`]. What the
-    /// app says before goes to `hints`.
+    /// Sends `head` with the fields that are `added`, and returns when the head of the answer is here; its body comes from
+    /// [`Http1::poll_frame`]. What the app says before goes to `hints`.
     pub async fn send(
         &mut self,
         head: &request::Parts,
+        added: Option<&Added<'_>>,
         body: RequestBody,
         hints: Option<Hinting<'_>>,
     ) -> Result<Response<()>, BackendError> {
-        self.sending.begin(head, body)?;
+        self.sending.begin(head, added, body)?;
         self.reading.begin(&head.method);
         poll_fn(|cx| {
             self.move_request(cx).map_err(BackendError::before_answer)?;

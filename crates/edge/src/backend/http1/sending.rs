@@ -13,7 +13,7 @@ use roost_wire::fields;
 use tokio::io::AsyncWrite;
 
 use super::BackendError;
-use crate::request_body::RequestBody;
+use crate::{headers::Added, request_body::RequestBody};
 
 /// Room for the head of an ordinary request.
 const HEAD: usize = 1024;
@@ -54,10 +54,15 @@ enum Wrong {
 }
 
 impl Sending {
-    pub fn begin(&mut self, head: &request::Parts, body: RequestBody) -> Result<(), BackendError> {
+    pub fn begin(
+        &mut self,
+        head: &request::Parts,
+        added: Option<&Added<'_>>,
+        body: RequestBody,
+    ) -> Result<(), BackendError> {
         let length = length(&head.headers, &body)?;
         self.framing.reserve(HEAD);
-        write_head(&mut self.framing, head, length.as_ref());
+        write_head(&mut self.framing, head, added, length.as_ref());
         self.body = length.map(|length| (body, length));
         self.has_begun = false;
         Ok(())
@@ -211,13 +216,16 @@ fn length(headers: &HeaderMap, body: &RequestBody) -> Result<Option<Length>, Bac
 }
 
 /// Of where the body ends it says what is so, whatever the client said.
-fn write_head(to: &mut BytesMut, head: &request::Parts, length: Option<&Length>) {
+fn write_head(to: &mut BytesMut, head: &request::Parts, added: Option<&Added<'_>>, length: Option<&Length>) {
     to.extend_from_slice(head.method.as_str().as_bytes());
     to.put_u8(b' ');
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     to.extend_from_slice(target.as_bytes());
     to.extend_from_slice(b" HTTP/1.1\r\n");
     write_fields(to, &head.headers);
+    if let Some(added) = added {
+        added.write(to);
+    }
     match (length, head.headers.get(header::CONTENT_LENGTH)) {
         (Some(Length::Chunked), _) => to.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         (_, Some(known)) => fields::write(to, &header::CONTENT_LENGTH, known),
