@@ -24,16 +24,10 @@ use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead as _, ReadBuf};
 
 use self::{reading::Reading, sending::Sending};
-<<<<<<< HEAD
 use super::{BackendError, MAX_INTERIM};
 use crate::{
-    batched::Batched, hints::Hinting, machine_io::MachineIo, machine_stream::MachineStream,
+    batched::Batched, headers::Added, hints::Hinting, machine_io::MachineIo, machine_stream::MachineStream,
     request_body::RequestBody,
-=======
-use super::BackendError;
-use crate::{
-    batched::Batched, headers::Added, hints::Hinting, machine_io::MachineIo, request_body::RequestBody,
->>>>>>> ed8723a (HTTP/1.1 costs less: mimalloc, no timer for a head or an answer, and what a connection tells apps is written once)
 };
 
 pub(crate) struct Http1 {
