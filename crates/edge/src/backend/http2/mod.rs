@@ -24,11 +24,12 @@ use std::{
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
 use self::keep_alive::KeepAlive;
 pub(crate) use self::stream::Stream;
-use crate::{limits, machine_stream::MachineStream};
+use crate::limits;
 
 /// Lives for as long as somebody has a handle or a stream.
 #[derive(Clone)]
@@ -48,7 +49,10 @@ struct Place(Arc<Room>);
 
 impl Http2 {
     /// Begins to speak HTTP/2, without asking whether the app does.
-    pub async fn handshake(stream: MachineStream) -> Result<Self, h2::Error> {
+    pub async fn handshake<Io>(io: Io) -> Result<Self, h2::Error>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (sender, connection) = Builder::new()
             .enable_push(false)
             .initial_max_send_streams(limits::APP_H2_STREAMS)
@@ -56,7 +60,7 @@ impl Http2 {
             .initial_connection_window_size(limits::APP_H2_CONNECTION_WINDOW)
             .max_send_buffer_size(limits::MAX_BUFFER)
             .max_header_list_size(limits::H2_HEAD)
-            .handshake(stream)
+            .handshake(io)
             .await?;
         let room =
             Arc::new(Room { taken: AtomicUsize::new(0), most: AtomicUsize::new(limits::APP_H2_STREAMS) });
@@ -102,7 +106,7 @@ impl Drop for Place {
 }
 
 /// Moves the connection's bytes until it ends, and keeps to what the app's settings say.
-async fn drive(mut connection: Connection<MachineStream, Bytes>, room: Arc<Room>) {
+async fn drive<Io: AsyncRead + AsyncWrite + Unpin>(mut connection: Connection<Io, Bytes>, room: Arc<Room>) {
     let mut keep_alive = connection.ping_pong().map(KeepAlive::new);
     let ended = poll_fn(|cx| {
         let ended = Pin::new(&mut connection).poll(cx);
@@ -114,5 +118,60 @@ async fn drive(mut connection: Connection<MachineStream, Bytes>, room: Arc<Room>
     });
     if let Err(error) = ended.await {
         debug!(%error, "an HTTP/2 connection to a machine broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::Request;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
+        time::{Instant, timeout},
+    };
+
+    use super::*;
+    use crate::{
+        backend::{BackendError, SendError},
+        request_body::RequestBody,
+    };
+
+    fn request() -> Request<RequestBody> {
+        Request::get("http://web/").body(RequestBody::Empty).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_app_that_is_gone_is_not_waited_for() {
+        let (mut app, io) = duplex(4096);
+        tokio::spawn(async move {
+            app.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
+            while app.read_u8().await.is_ok() {}
+        });
+        let connection = Http2::handshake(io).await.unwrap();
+        let begun = Instant::now();
+        let Err(SendError::Failed(BackendError::Http2(error))) =
+            connection.stream().unwrap().send(request(), None).await
+        else {
+            panic!("nobody answers")
+        };
+        assert!(error.is_io(), "{error}");
+        let limit = limits::KEEPALIVE + limits::H2_PING_TIMEOUT;
+        assert_eq!(begun.elapsed().as_secs(), limit.as_secs());
+        assert!(!connection.is_open() && connection.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_still_at_it_is() {
+        let (app, io) = duplex(4096);
+        let app = tokio::spawn(async move {
+            let mut app = h2::server::handshake(app).await.unwrap();
+            let _asked = app.accept().await.unwrap().unwrap();
+            app.accept().await.map(drop)
+        });
+        let connection = Http2::handshake(io).await.unwrap();
+        let long: Duration = 10 * limits::KEEPALIVE;
+        let waited = timeout(long, connection.stream().unwrap().send(request(), None)).await;
+        assert!(waited.is_err() && connection.is_open() && !app.is_finished());
     }
 }
