@@ -2,7 +2,7 @@
 //!
 //! A port with the handlers `http` or `tls` is shared: names that clients say tell its apps apart. Any other is one
 //! app's alone, the first's that asks, for as long as a machine of it has a service there. An app that is there for
-//! private networks alone takes none: on an address of its own it has every port.
+//! private networks alone takes none: on an address of its own it has every port of TCP, and none of UDP.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -44,11 +44,12 @@ enum Need {
 /// Gives the app the ports that its services want.
 ///
 /// # Errors
-/// [`ErrorCode::PortTaken`] when one of them is another app's, or the platform's.
+/// [`ErrorCode::PortTaken`] when one of them is another app's, or the platform's; [`ErrorCode::Unsupported`] when nobody
+/// could reach one.
 pub async fn claim(api: &Api, app: &AppName, services: &[Service]) -> Result<()> {
     let needs = needs(services)?;
     if addresses::audience_of(api, app).await? == Audience::Networks {
-        return Ok(());
+        return check_private(&needs);
     }
     for (port, need) in needs {
         // Served there by name, as everything is.
@@ -79,6 +80,17 @@ fn needs(services: &[Service]) -> Result<BTreeMap<Port, Need>> {
     }
     needs.retain(|port, need| *need == Need::Alone || !HTTP_PORTS.contains(port));
     Ok(needs)
+}
+
+/// At private addresses the edge answers TCP alone.
+fn check_private(needs: &BTreeMap<Port, Need>) -> Result<()> {
+    match needs.keys().find(|(protocol, _)| *protocol == Protocol::Udp) {
+        None => Ok(()),
+        Some((_, port)) => Err(ApiError::unsupported(format!(
+            "services: nobody would reach port {port} (udp): the app has private addresses alone, and those are for TCP; \
+             give it a public one (ip_assignments, `roost ips allocate-v4`), or take the service out"
+        ))),
+    }
 }
 
 fn check_free_of_platform(api: &Api, (protocol, port): Port) -> Result<()> {

@@ -82,8 +82,14 @@ async fn apps_on_private_networks_alone_take_no_public_port() {
         let _: Value = platform.post(&format!("/v1/apps/{app}/ip_assignments"), private).await;
         let _: Value = platform.post(&format!("/v1/apps/{app}/machines"), postgres()).await;
     }
+    // Where no datagram would arrive.
+    let game = || machine("udp", json!({ "port": 7777 }));
+    let (status, error) = platform.refused(Method::POST, ONE, game()).await;
+    assert_eq!((status, &error["status"]), (422, &json!("unsupported")));
+    assert!(error["error"].as_str().unwrap().contains("port 7777 (udp)"), "{error}");
     platform.create_app("open").await;
     let _: Value = platform.post("/v1/apps/open/machines", postgres()).await;
+    let _: Value = platform.post("/v1/apps/open/machines", game()).await;
     // Who comes to be there for everybody asks for the port, too.
     let _: Value = platform.post("/v1/apps/two/ip_assignments", json!({ "type": "v6" })).await;
     let (status, error) = platform.refused(Method::POST, TWO, postgres()).await;
