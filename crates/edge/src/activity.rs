@@ -1,7 +1,6 @@
 //! When something last moved on a connection.
 
 use std::{
-    future::pending,
     io::{self, IoSlice},
     pin::Pin,
     sync::{
@@ -36,9 +35,8 @@ impl Activity {
         Watched { io, activity: self.clone() }
     }
 
-    /// Returns when nothing has moved for `limit`; never without one.
-    pub async fn silent_for(&self, limit: Option<Duration>) {
-        let Some(limit) = limit else { return pending().await };
+    /// Returns when nothing has moved for `limit`.
+    pub async fn silent_for(&self, limit: Duration) {
         loop {
             let until = self.begun + Duration::from_millis(self.last_ms.load(Ordering::Relaxed)) + limit;
             if until <= Instant::now() {

@@ -16,7 +16,7 @@ use roost_seal::MasterKey;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::{Handover, Loops, QuicListener, Sockets, arrivals::ClientLimits, limits};
+use crate::{Handover, Loops, QuicListener, SlowClients, Sockets, arrivals::ClientLimits, limits};
 
 /// `EAFNOSUPPORT` of Linux.
 const NO_SUCH_FAMILY: i32 = 97;
@@ -72,6 +72,10 @@ pub struct EdgeConfig {
     pub max_connections_per_app: u32,
     /// For the whole head of a request, and between two requests on one connection.
     pub head_timeout: Duration,
+    /// Of uploads, and of answers.
+    pub slow_clients: SlowClients,
+    /// How long nothing may move in a tunnel, unless its app says otherwise.
+    pub tunnel_idle: Duration,
     /// Most that one client's address may ask for.
     pub client_limits: ClientLimits,
     /// Proxies in front: each connection from them begins with a PROXY header that says whose it is.
@@ -103,6 +107,8 @@ impl EdgeConfig {
             max_connections: DEFAULT_MAX_CONNECTIONS,
             max_connections_per_app: share_of_one_app(DEFAULT_MAX_CONNECTIONS),
             head_timeout: limits::HEAD_TIMEOUT,
+            slow_clients: SlowClients::default(),
+            tunnel_idle: limits::TUNNEL_IDLE,
             client_limits: ClientLimits::default(),
             proxies: Vec::new(),
             services_address: Ipv6Addr::UNSPECIFIED.into(),

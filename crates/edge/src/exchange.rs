@@ -67,7 +67,8 @@ pub(crate) async fn exchange(
                 continue;
             }
         };
-        match outgoing.send(connected, &options).await.map_err(Lost::Broken)? {
+        let slow = edge.config.slow_clients;
+        match outgoing.send(connected, slow, &options).await.map_err(Lost::Broken)? {
             Sent::Answered(response, _) if from_folder && response.status() == StatusCode::NOT_FOUND => {
                 outgoing.ask_the_app();
             }

@@ -75,6 +75,9 @@ codes! {
     BadHead "E404" BAD_REQUEST "The request is not HTTP/1.1.";
     HeadTooLarge "E405" REQUEST_HEADER_FIELDS_TOO_LARGE "The request's head has more than 100 fields, or more than 64 KiB.";
     HeadTimeout "E406" REQUEST_TIMEOUT "The request's head did not come in time.";
+    UploadTimeout "E407" REQUEST_TIMEOUT "The request's body did not come in time.";
+    NotTaken "E408" REQUEST_TIMEOUT "The client did not take its answer in time.";
+    TunnelIdle "E409" REQUEST_TIMEOUT "Nothing moved on the connection for too long.";
     Internal "E501" INTERNAL_SERVER_ERROR "The edge has an error of its own. The server's log says where.";
 }
 

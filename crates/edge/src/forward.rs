@@ -25,8 +25,9 @@ use crate::{
     framing,
     headers::Added,
     hints::Hints,
-    limits::ANSWER_TIMEOUT,
+    limits::{ANSWER_TIMEOUT, TICK},
     request_body::{RequestBody, Room, Upload},
+    slow::{Pace, SlowClients},
 };
 
 /// A request that is ready to be sent, more than once if need be.
@@ -169,14 +170,22 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Sends over `connected`. Fails where the request may have reached the app. The answer may take as long as an
-    /// answer may, or until nothing has moved for the idle timeout of `options`, which are its port's.
-    pub async fn send(&mut self, connected: Connected, options: &HttpOptions) -> Result<Sent, Failure> {
+    /// answer may, or until nothing has moved for the idle timeout of `options`, which are its port's; the rest of the
+    /// body as long as a client may take.
+    pub async fn send(
+        &mut self,
+        connected: Connected,
+        slow: SlowClients,
+        options: &HttpOptions,
+    ) -> Result<Sent, Failure> {
         let Connected { mut backend, reused } = connected;
         let body = self.body.take().unwrap_or(RequestBody::Empty);
         if matches!(backend, Backend::Http2(_)) {
             self.add_all();
         }
-        let (upload, limit) = (self.upload.as_ref(), options.idle_timeout().unwrap_or(ANSWER_TIMEOUT));
+        let idle = options.idle_timeout();
+        let limit = idle.unwrap_or(ANSWER_TIMEOUT);
+        let upload = self.upload.as_ref().map(|upload| (upload, slow.or_as_patient_as(idle)));
         let Beside { added, looks, hints } = &self.beside;
         let hints = hints.map(|hints| hints.of_app(options));
         let answered = match &mut backend {
@@ -187,6 +196,9 @@ impl<'a> Outgoing<'a> {
             // Boxed: it is large, and rare.
             Backend::Http2(stream) => {
                 let head = http2_form(self.head.clone())?;
+                // Its servers begin an answer with their first message, and clients wait for that.
+                let patience = is_grpc(&head).then_some(limit);
+                let upload = upload.map(|(upload, slow)| (upload, slow.or_as_patient_as(patience)));
                 let answer = stream.send(Request::from_parts(head, body), hints);
                 Box::pin(within(limit, *looks, upload, answer)).await?
             }
@@ -206,30 +218,53 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// The answer, unless neither it nor any progress of the upload comes within `limit`.
+/// The answer, unless it does not come within `limit` after the last piece of the upload, or the client is too slow with
+/// the next.
 async fn within<T>(
     limit: Duration,
     looks: Looks,
-    upload: Option<&Upload>,
+    upload: Option<(&Upload, SlowClients)>,
     answer: impl Future<Output = T>,
 ) -> Result<T, Failure> {
     let mut answer = pin!(answer);
+    let Some((upload, slow)) = upload else {
+        return in_time(limit, looks, answer).await.ok_or_else(|| Code::AnswerTimeout.into());
+    };
+    let (mut pace, every) = (Pace::new(slow), slow.look_every().min(limit));
+    let (mut pieces, mut before, mut silent) = (upload.pieces(), upload.progress(), Duration::ZERO);
     loop {
-        let before = upload.map(Upload::pieces);
-        let in_time = match looks {
-            Looks::WhenWoken => timeout(limit, &mut answer).await.ok(),
-            Looks::EverySecond => looked_at_within(limit, answer.as_mut()).await,
-        };
-        match in_time {
-            Some(answer) => return Ok(answer),
-            None if upload.map(Upload::pieces) > before => {}
-            None => return Err(Code::AnswerTimeout.into()),
+        let begun = Instant::now();
+        if let Some(answer) = in_time(every, looks, answer.as_mut()).await {
+            return Ok(answer);
         }
+        // Looks that are late are nobody's fault.
+        let time = begun.elapsed().min(every + TICK);
+        let progress = upload.progress();
+        let waited = progress.is_waited_for || progress.waits > before.waits;
+        // All of it before the wait, which may have been longer than a client's patience.
+        pace.is_owed(progress.bytes - before.bytes);
+        if waited && !pace.waited(time) {
+            return Err(Code::UploadTimeout.into());
+        }
+        pace.is_even();
+        let moved = waited || upload.pieces() > pieces;
+        silent = if moved { Duration::ZERO } else { silent + time };
+        if silent >= limit {
+            return Err(Code::AnswerTimeout.into());
+        }
+        (pieces, before) = (upload.pieces(), progress);
     }
 }
 
-/// As [`timeout`], for what is looked at again and again.
-async fn looked_at_within<T>(limit: Duration, mut answer: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+/// The answer, unless it does not come within `limit`.
+async fn in_time<T>(
+    limit: Duration,
+    looks: Looks,
+    mut answer: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
+    if let Looks::WhenWoken = looks {
+        return timeout(limit, answer).await.ok();
+    }
     let begun = Instant::now();
     poll_fn(|cx| match answer.as_mut().poll(cx) {
         Poll::Ready(answer) => Poll::Ready(Some(answer)),
@@ -237,6 +272,11 @@ async fn looked_at_within<T>(limit: Duration, mut answer: Pin<&mut impl Future<O
         Poll::Pending => Poll::Pending,
     })
     .await
+}
+
+fn is_grpc(head: &request::Parts) -> bool {
+    let kind = head.headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// `Host` becomes the authority (RFC 9113, section 8.3.1), and streams end without chunks. The scheme is that of

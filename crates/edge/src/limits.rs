@@ -1,6 +1,6 @@
 //! The edge's bounds that are not settings, each with its reason. Published in docs/errors.md.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// For a TLS handshake: two round trips, with a client far away on a bad network.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,6 +30,18 @@ pub const TICK: Duration = Duration::from_secs(1);
 
 /// How often parked connections are looked through for those whose time is over.
 pub const SWEEP: Duration = Duration::from_millis(500);
+
+/// How long the edge waits for a client that has begun to send a body, or is sent an answer, and moves nothing: what other
+/// proxies give, and longer than networks of phones are away for. Its machine's place is taken so long.
+pub const CLIENT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes a second that a client moves at least, in the long run: a tenth of what the slowest modems did. To hold a place
+/// for nothing costs as much.
+pub const SLOWEST_CLIENT: NonZeroU32 = NonZeroU32::new(256).unwrap();
+
+/// How long nothing may move in a WebSocket, or another tunnel, of which the app says nothing: people leave pages open,
+/// and pools keep connections, but those that matter speak now and then. Ends that are gone are noticed sooner.
+pub const TUNNEL_IDLE: Duration = Duration::from_secs(3600);
 
 /// For an answer to cross a bad network before what its client still sends closes the connection; the client's place
 /// in the edge is taken so long.
@@ -65,6 +77,9 @@ pub const H2_IDLE: Duration = Duration::from_secs(300);
 
 /// How long the client of an HTTP/2 connection may take to answer a ping.
 pub const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Bytes of an answer that are given to a stream before it shows how far its client has come: one frame.
+pub const BLIND_PIECE: usize = 16 * 1024;
 
 /// Requests at once on one HTTP/2 connection to an app, bytes of one answer that are taken before the client has
 /// read them, and of all: what all streams may have, so that a client that does not read holds up nobody else. The

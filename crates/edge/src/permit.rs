@@ -6,7 +6,7 @@ use roost_catalog::AppEntry;
 use roost_model::{AppName, HttpOptions, statics::STATICS_PORT};
 use roost_routing::{Counts, Refused, Route, Target, Traffic};
 
-use crate::context::Edge;
+use crate::{context::Edge, failure::Failure};
 
 /// Held for as long as anything of the request or its tunnel is under way.
 pub(crate) struct Permit {
@@ -66,6 +66,11 @@ impl Permit {
         let mut permit = self;
         permit.port = STATICS_PORT;
         permit
+    }
+
+    /// Tells the app's owner how what this is for ended.
+    pub fn tell(&self, failure: &Failure) {
+        self.edge.app_log.tell(&self.app, Some(&self.target.id), failure.to_string());
     }
 
     pub fn route(&self) -> &Route {

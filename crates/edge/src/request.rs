@@ -44,11 +44,11 @@ pub(crate) async fn handle(
     let id = RequestId::generate(&edge.config.region);
     let asked_over = request.version();
     let served = AssertUnwindSafe(serve(edge, client, &id, request, hints)).catch_unwind().await;
-    let mut response = match caught(served) {
-        Ok(response) => response,
+    let (mut response, is_cut) = match caught(served) {
+        Ok(response) => (response, false),
         Err(failure) => {
             info!(request = id.as_str(), code = failure.code.as_str(), detail = failure.detail, "not served");
-            failure.response().map(AnswerBody::Own)
+            (failure.response().map(AnswerBody::Own), failure.code == Code::UploadTimeout)
         }
     };
     let version = response.version();
@@ -66,9 +66,9 @@ pub(crate) async fn handle(
         dress::apply(&options.headers, response.headers_mut());
     }
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    let ends = edge.config.handover.limit().is_some() || client.is_turned_away();
+    let ends = is_cut || edge.config.handover.limit().is_some() || client.is_turned_away();
     if ends && asked_over < Version::HTTP_2 && !switches {
-        // The next request goes to the process that has taken over, or needs another place.
+        // The next request, if there is one, goes to the process that has taken over, or needs another place.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     *response.version_mut() = Version::HTTP_11;

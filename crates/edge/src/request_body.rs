@@ -49,8 +49,18 @@ struct Shared {
 #[derive(Debug)]
 struct Taken {
     incoming: ClientBody,
+    progress: Progress,
     /// `None` once it was too much, or is not needed any more.
     kept: Option<Kept>,
+}
+
+/// How far the client has come.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Progress {
+    pub bytes: u64,
+    /// How often it had to be waited for, and whether it is now.
+    pub waits: u64,
+    pub is_waited_for: bool,
 }
 
 /// All of a body so far.
@@ -97,6 +107,10 @@ impl Upload {
         self.0.pieces.load(Ordering::Relaxed)
     }
 
+    pub fn progress(&self) -> Progress {
+        self.taken().progress
+    }
+
     /// The body from its beginning; `None` when that was not kept.
     pub fn again(&self) -> Option<RequestBody> {
         self.taken().kept.as_ref()?;
@@ -120,7 +134,7 @@ impl RequestBody {
             return (Self::Empty, None);
         }
         let kept = Kept { pieces: Vec::new(), trailers: None, cost: 0, room: room.clone() };
-        let taken = Mutex::new(Taken { incoming, kept: Some(kept) });
+        let taken = Mutex::new(Taken { incoming, progress: Progress::default(), kept: Some(kept) });
         let upload = Upload(Arc::new(Shared { pieces: AtomicU64::new(0), taken }));
         (Self::Streamed { upload: upload.clone(), next: 0 }, Some(upload))
     }
@@ -151,6 +165,18 @@ impl Taken {
         }
     }
 
+    /// The next piece of the client's.
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        self.progress.is_waited_for = polled.is_pending();
+        self.progress.waits += u64::from(polled.is_pending());
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.progress.bytes += frame.data_ref().map_or(0, |piece| piece.len() as u64);
+            self.keep(frame);
+        }
+        polled
+    }
+
     /// Bytes of kept pieces from `next` on.
     fn kept_bytes(&self, next: usize) -> u64 {
         let pieces = self.kept.as_ref().and_then(|kept| kept.pieces.get(next..)).unwrap_or_default();
@@ -170,13 +196,10 @@ impl Body for RequestBody {
         let mut taken = upload.taken();
         let frame = match taken.kept(*next) {
             Some(frame) => frame,
-            None => {
-                let Some(frame) = ready!(Pin::new(&mut taken.incoming).poll_frame(cx)?) else {
-                    return Poll::Ready(None);
-                };
-                taken.keep(&frame);
-                frame
-            }
+            None => match ready!(taken.poll_incoming(cx)?) {
+                Some(frame) => frame,
+                None => return Poll::Ready(None),
+            },
         };
         drop(taken);
         *next += 1;

@@ -65,6 +65,15 @@ impl AnswerBody {
             None => Self::App(Box::new(body)),
         }
     }
+
+    /// The client does not take it: the app's owner is told.
+    pub fn not_taken(&self) {
+        match self {
+            Self::App(body) => body.not_taken(),
+            Self::Compressed(body) => body.inner().not_taken(),
+            Self::Own(_) => {}
+        }
+    }
 }
 
 impl AppBody {
@@ -72,12 +81,15 @@ impl AppBody {
         let idle = idle_timeout.map(|limit| Idle { limit, sleep: Box::pin(sleep(limit)) });
         Self { edge: edge.clone(), backend: Some(backend), idle, permit }
     }
+
+    fn not_taken(&self) {
+        self.permit.tell(&Code::NotTaken.into());
+    }
 }
 
 /// Tells the app's owner; the client sees it by itself, for the head has gone out.
-fn broken_off(edge: &Edge, permit: &Permit, error: &BodyError) {
-    let failure = Failure::new(Code::AnswerBroken, format!("An answer is not whole: {error}."));
-    edge.app_log.tell(permit.app(), Some(&permit.target().id), failure.to_string());
+fn broken_off(permit: &Permit, error: &BodyError) {
+    permit.tell(&Failure::new(Code::AnswerBroken, format!("An answer is not whole: {error}.")));
 }
 
 impl Drop for AppBody {
@@ -99,7 +111,7 @@ impl Body for AppBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let AppBody { edge, backend: Some(backend), idle, permit } = self.get_mut() else {
+        let AppBody { backend: Some(backend), idle, permit, .. } = self.get_mut() else {
             return Poll::Ready(None);
         };
         let polled = match (backend.poll_frame(cx), idle) {
@@ -113,7 +125,7 @@ impl Body for AppBody {
             (Poll::Pending, None) => Poll::Pending,
         };
         if let Poll::Ready(Some(Err(error))) = &polled {
-            broken_off(edge, permit, error);
+            broken_off(permit, error);
         }
         polled
     }

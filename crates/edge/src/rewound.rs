@@ -27,6 +27,10 @@ impl<I> Rewound<I> {
         Self::new([earlier, self.early].concat().into(), self.io)
     }
 
+    pub fn get_ref(&self) -> &I {
+        &self.io
+    }
+
     /// The connection, and what is left of the beginning.
     pub fn into_parts(self) -> (Bytes, I) {
         (self.early, self.io)

@@ -15,17 +15,27 @@ use tokio::{
 use tracing::info;
 
 use crate::{
-    admission, client::Client, client_io::ClientIo, connect::dial, context::Edge, failure::Failure,
-    machine_stream::MachineStream, permit::Permit, proxy_protocol, route::Journey,
+    activity::Activity,
+    admission,
+    client::Client,
+    client_io::ClientIo,
+    connect::dial,
+    context::Edge,
+    failure::{Code, Failure},
+    machine_stream::MachineStream,
+    permit::Permit,
+    proxy_protocol,
+    route::Journey,
 };
 
 /// Bytes that are held of a connection each way.
 const BUFFER: usize = 16 * 1024;
 
-/// Carries a connection for as long as both ends want it; it holds its place in the machine meanwhile.
+/// Carries a connection for as long as both ends want it, and something moves now and then; it holds its place in the
+/// machine meanwhile.
 pub(crate) async fn carry(
     edge: &Arc<Edge>,
-    mut client_io: ClientIo,
+    client_io: ClientIo,
     client: &Client,
     app: AppName,
     port: &PublicPort,
@@ -42,9 +52,17 @@ pub(crate) async fn carry(
     if port.handlers.contains(&Handler::ProxyProto) {
         machine.write_all(&proxy_protocol::header_for(client, port.proxy_protocol)).await?;
     }
-    let carried = copy_bidirectional_with_sizes(&mut client_io, &mut machine, BUFFER, BUFFER).await;
-    drop(permit);
-    carried.map(drop)
+    let idle = port.http.idle_timeout().unwrap_or(edge.config.tunnel_idle);
+    let activity = Activity::default();
+    let mut client_io = activity.of(client_io);
+    tokio::select! {
+        carried = copy_bidirectional_with_sizes(&mut client_io, &mut machine, BUFFER, BUFFER) => carried.map(drop),
+        () = activity.silent_for(idle) => {
+            let failure = Failure::from(Code::TunnelIdle);
+            permit.tell(&failure);
+            Err(io::Error::other(failure))
+        }
+    }
 }
 
 /// A connection to a machine, and the place that it takes there.

@@ -17,6 +17,7 @@ use crate::{
     backend::Backend,
     client_io::ClientIo,
     context::Edge,
+    failure::{Code, Failure},
     http1,
     http2::{Promised, Tunnel},
     limits::HALF_CLOSED,
@@ -92,6 +93,7 @@ async fn carry(
     idle_timeout: Option<Duration>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let leave = edge.tunnels.leave_of(&permit.target().id);
+    let idle = idle_timeout.unwrap_or(edge.config.tunnel_idle);
     let activity = Activity::default();
     let client = activity.of(client.ready().await?);
     let Some((app, early)) = backend.into_upgraded() else { return Ok(()) };
@@ -104,7 +106,11 @@ async fn carry(
     };
     tokio::select! {
         carried = carried => Ok(carried?),
-        () = activity.silent_for(idle_timeout) => Err("nothing moved for as long as idle_timeout says".into()),
+        () = activity.silent_for(idle) => {
+            let failure = Failure::from(Code::TunnelIdle);
+            permit.tell(&failure);
+            Err(failure.into())
+        }
     }
 }
 

@@ -33,6 +33,11 @@ impl Compressed {
         Self { inner, encoder: Some(encoder), held: false, trailers: None }
     }
 
+    /// The app's, as it comes.
+    pub fn inner(&self) -> &AppBody {
+        &self.inner
+    }
+
     fn step(&mut self, cx: &mut Context<'_>) -> Result<Step, BodyError> {
         let frame = match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Pending => return Ok(Step::Pause),

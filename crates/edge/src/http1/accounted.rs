@@ -1,4 +1,4 @@
-//! An answer's body with its entry in the ledger.
+//! An answer's body with its entry in the ledger: the connection's end is told to whom it concerns.
 
 use std::{
     pin::Pin,
@@ -13,12 +13,20 @@ use crate::respond::{AnswerBody, BodyError};
 
 pub(super) struct Accounted {
     body: AnswerBody,
-    _entry: Entry,
+    entry: Entry,
 }
 
 impl Accounted {
     pub fn new(body: AnswerBody, entry: Entry) -> Self {
-        Self { body, _entry: entry }
+        Self { body, entry }
+    }
+}
+
+impl Drop for Accounted {
+    fn drop(&mut self) {
+        if self.entry.was_given_up() {
+            self.body.not_taken();
+        }
     }
 }
 

@@ -38,6 +38,7 @@ use crate::{
     limits::{MAX_BUFFER, TICK},
     request,
     rewound::Rewound,
+    slow::Drained,
 };
 
 /// What has become of a connection.
@@ -60,7 +61,8 @@ pub(crate) async fn serve(
 ) -> io::Result<End> {
     let ledger = Arc::new(Ledger::default());
     let open = |early, io, service| {
-        let io = Guarded::new(Batched::new(Rewound::new(early, io)), ledger.clone());
+        let io = Drained::new(Rewound::new(early, io), edge.config.slow_clients);
+        let io = Guarded::new(Batched::new(io), ledger.clone());
         http().serve_connection(TokioIo::new(io), service).with_upgrades()
     };
     let mut connection = open(Bytes::new(), io, service(edge, client, &ledger));
@@ -142,10 +144,10 @@ fn service(
 }
 
 /// What requests over HTTP/1.1 are read from.
-type ClientStream = TokioIo<Guarded<Batched<Rewound<ClientIo>>>>;
+type ClientStream = TokioIo<Guarded<Batched<Drained>>>;
 
 fn bare(stream: ClientStream) -> Rewound<ClientIo> {
-    stream.into_inner().into_inner().into_inner()
+    stream.into_inner().into_inner().into_inner().into_inner()
 }
 
 /// The connection of a client with whom another protocol was agreed on. Turns for small writes gain a tunnel nothing.

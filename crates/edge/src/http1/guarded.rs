@@ -10,6 +10,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::ledger::Ledger;
+use crate::slow::TooSlow;
 
 pub(super) struct Guarded<Io> {
     io: Io,
@@ -36,6 +37,16 @@ impl<Io> Guarded<Io> {
     fn refuses(&self) -> bool {
         !self.refusal.is_empty()
     }
+
+    /// Notes why a write failed.
+    fn noted<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &polled
+            && TooSlow::is(error)
+        {
+            self.ledger.is_given_up();
+        }
+        polled
+    }
 }
 
 impl<Io: AsyncRead + Unpin> AsyncRead for Guarded<Io> {
@@ -61,7 +72,8 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Guarded<Io> {
             return Poll::Ready(Ok(bytes.len()));
         }
         self.ledger.writes();
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.noted(polled)
     }
 
     fn poll_write_vectored(
@@ -74,7 +86,8 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Guarded<Io> {
             return self.poll_write(cx, bytes);
         }
         self.ledger.writes();
-        Pin::new(&mut self.io).poll_write_vectored(cx, pieces)
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, pieces);
+        self.noted(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -89,7 +102,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Guarded<Io> {
         if let Poll::Ready(Ok(())) = polled {
             self.ledger.has_flushed();
         }
-        polled
+        self.noted(polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

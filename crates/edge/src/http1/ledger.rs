@@ -20,6 +20,7 @@ pub(super) struct Ledger {
     bytes_read: AtomicU64,
     flushed: AtomicBool,
     waits_to_read: AtomicBool,
+    given_up: AtomicBool,
 }
 
 /// Half of an exchange; it ends when this is dropped.
@@ -60,6 +61,11 @@ impl Ledger {
         }
     }
 
+    /// Its client does not take its answers.
+    pub fn is_given_up(&self) {
+        self.given_up.store(true, Relaxed);
+    }
+
     /// No answer is owed, so that what hyper writes now is what it has to say about a request that it cannot read.
     pub fn owes_nothing(&self) -> bool {
         self.begun.load(Relaxed) == self.settled.load(Relaxed)
@@ -90,6 +96,11 @@ impl Entry {
     /// The connection is another protocol's from now on: it never ends.
     pub fn stays_open(&self) {
         self.0.open.fetch_add(1, Relaxed);
+    }
+
+    /// The connection was given up, for its client did not take what it was sent.
+    pub fn was_given_up(&self) -> bool {
+        self.0.given_up.load(Relaxed)
     }
 }
 

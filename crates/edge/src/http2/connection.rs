@@ -27,9 +27,17 @@ use super::{
     request,
     requests::{FIRST, Requests},
 };
-use crate::{batched::Batched, client::Client, client_io::ClientIo, context::Edge, limits, rewound::Rewound};
+use crate::{
+    batched::Batched,
+    client::Client,
+    client_io::ClientIo,
+    context::Edge,
+    limits,
+    rewound::Rewound,
+    slow::{Drained, Outflow},
+};
 
-type Http = server::Connection<Batched<Rewound<ClientIo>>, Bytes>;
+type Http = server::Connection<Batched<Drained>, Bytes>;
 
 /// Serves requests until the client has no more of them, or the edge stops: then those in flight end, and the client
 /// is told to ask elsewhere. A client that says nothing for `silence` is asked whether it is still there.
@@ -40,8 +48,11 @@ pub(crate) async fn serve(
     silence: Duration,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
+    let outflow = Outflow::default();
+    let io = Drained::new(io, edge.config.slow_clients).telling(outflow.clone());
     let begun = timeout(silence, settings().handshake(Batched::new(io))).await?;
-    Connection::new(edge, client, begun.map_err(io::Error::other)?, silence, shutdown).await
+    let http = begun.map_err(io::Error::other)?;
+    Connection::new(edge, client, http, outflow, silence, shutdown).await
 }
 
 fn settings() -> server::Builder {
@@ -77,6 +88,7 @@ struct Connection {
     full: bool,
     given_up: GivenUp,
     heard: Heard,
+    outflow: Outflow,
     aside: Aside,
 }
 
@@ -99,6 +111,7 @@ impl Connection {
         edge: Arc<Edge>,
         client: Arc<Client>,
         mut http: Http,
+        outflow: Outflow,
         silence: Duration,
         shutdown: CancellationToken,
     ) -> Self {
@@ -119,6 +132,7 @@ impl Connection {
             full: false,
             given_up: GivenUp::default(),
             heard,
+            outflow,
             aside: Aside { waker: aside, keep_alive, leaving },
         }
     }
@@ -140,9 +154,10 @@ impl Connection {
 
     fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
         self.heard.now();
-        let (edge, client, heard) = (self.edge.clone(), self.client.clone(), self.heard.clone());
+        let (edge, client) = (self.edge.clone(), self.client.clone());
+        let (heard, outflow) = (self.heard.clone(), self.outflow.clone());
         // None of them can do more in a turn than the windows allow.
-        let answer = unconstrained(request::answer(edge, client, request, respond, heard));
+        let answer = unconstrained(request::answer(edge, client, request, respond, heard, outflow));
         if let Some(ended) = self.requests.begin(answer) {
             self.given_up.count(ended);
         }

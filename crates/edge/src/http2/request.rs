@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    mem,
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::Arc,
@@ -28,8 +29,10 @@ use crate::{
     client_body::ClientBody,
     context::Edge,
     hints::Hints,
+    limits::BLIND_PIECE,
     request,
     respond::{AnswerBody, BodyError},
+    slow::{Moved, Outflow, SlowClients, TooSlow, Wait},
 };
 
 /// Answers the request of this stream, unless its client gives it up.
@@ -39,6 +42,7 @@ pub(super) async fn answer(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     heard: Heard,
+    outflow: Outflow,
 ) -> Ended {
     let (mut head, receiving) = request.into_parts();
     let wants = Wants::of(&head.method);
@@ -61,8 +65,9 @@ pub(super) async fn answer(
     let Some(response) = unless_given_up(handling, &mut respond, go_ahead, &hints).await else {
         return Ended::GivenUp;
     };
+    let slow = Slow { clients: edge.config.slow_clients, outflow };
     // A panic resets its stream alone.
-    match AssertUnwindSafe(send(respond, response, wants, tunnel)).catch_unwind().await {
+    match AssertUnwindSafe(send(respond, response, wants, tunnel, slow)).catch_unwind().await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!(peer = %client.peer, %error, "an answer over HTTP/2 broke off"),
         Err(_) => error!(peer = %client.peer, "an answer over HTTP/2 broke off: the edge panicked"),
@@ -125,6 +130,7 @@ async fn send(
     response: Response<AnswerBody>,
     wants: Wants,
     tunnel: Option<Giving>,
+    slow: Slow,
 ) -> Result<(), h2::Error> {
     let (head, body) = response.into_parts();
     let mut head = Response::from_parts(head, ());
@@ -147,7 +153,8 @@ async fn send(
     if ends {
         return Ok(());
     }
-    let mut sending = Sending { stream, body, held: None, looked: None, begun: false };
+    let mut sending =
+        Sending { stream, body, held: None, looked: None, begun: false, slow, wait: None, taken: 0 };
     poll_fn(|cx| sending.poll(cx)).await
 }
 
@@ -163,12 +170,32 @@ struct Sending {
     looked: Option<Polled>,
     /// A piece was sent.
     begun: bool,
+    slow: Slow,
+    /// Since the client had to be waited for.
+    wait: Option<Wait>,
+    /// Bytes that the client has made room for since it was looked at.
+    taken: u64,
+}
+
+/// How long a client may leave a stream without room, while its connection has some.
+struct Slow {
+    clients: SlowClients,
+    outflow: Outflow,
+}
+
+impl Drop for Sending {
+    /// A connection that is given up takes its answers along.
+    fn drop(&mut self) {
+        if self.slow.outflow.is_given_up() {
+            self.body.not_taken();
+        }
+    }
 }
 
 impl Sending {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
         loop {
-            let piece = match self.held.take() {
+            let mut piece = match self.held.take() {
                 Some(piece) => piece,
                 None => match self.poll_body(cx) {
                     Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
@@ -184,11 +211,18 @@ impl Sending {
                     Poll::Pending => return self.poll_reset(cx),
                 },
             };
-            if self.begun && self.poll_room(cx)?.is_pending() {
-                self.held = Some(piece);
-                return self.poll_reset(cx);
+            if self.begun || piece.len() > BLIND_PIECE {
+                let Poll::Ready(room) = self.poll_room(piece.len(), cx)? else {
+                    self.held = Some(piece);
+                    return self.wait(cx);
+                };
+                if room < piece.len() {
+                    let rest = piece.split_off(room);
+                    self.held = Some(rest);
+                }
+                self.taken += piece.len() as u64;
             }
-            let last = self.is_at_end(cx);
+            let last = self.held.is_none() && self.is_at_end(cx);
             self.stream.send_data(piece, last)?;
             if last {
                 return Poll::Ready(Ok(()));
@@ -220,10 +254,10 @@ impl Sending {
         }
     }
 
-    /// Whether the client, and the connection, have taken enough of what was sent before.
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, h2::Error> {
+    /// Room for so much, or for a part of it: what the client, and the connection, take now.
+    fn poll_room(&mut self, length: usize, cx: &mut Context<'_>) -> Result<Poll<usize>, h2::Error> {
         // Of a window that all streams share no more is taken than is used at once.
-        self.stream.reserve_capacity(1);
+        self.stream.reserve_capacity(length);
         while self.stream.capacity() == 0 {
             match self.stream.poll_capacity(cx) {
                 Poll::Ready(Some(Ok(_))) => {}
@@ -232,7 +266,23 @@ impl Sending {
                 Poll::Pending => return Ok(Poll::Pending),
             }
         }
-        Ok(Poll::Ready(()))
+        if let Some(wait) = &mut self.wait {
+            wait.end();
+        }
+        Ok(Poll::Ready(self.stream.capacity().min(length)))
+    }
+
+    /// Until there is room, or the client was too slow to make some.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        let Slow { clients, outflow } = &self.slow;
+        let taken = &mut self.taken;
+        let moved = || if outflow.is_blocked() { Moved::NotAsked } else { Moved::Bytes(mem::take(taken)) };
+        if let Poll::Ready(TooSlow) = self.wait.get_or_insert_with(|| Wait::new(*clients)).poll(cx, moved) {
+            self.body.not_taken();
+            self.stream.send_reset(Reason::CANCEL);
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_reset(cx)
     }
 
     /// Until the client resets the stream.

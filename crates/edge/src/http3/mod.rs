@@ -12,6 +12,7 @@ mod body;
 mod connection;
 mod endpoint;
 mod request;
+mod taking;
 
 pub(crate) use self::{body::QuicBody, endpoint::serve};
 

@@ -4,7 +4,7 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use h3::{
-    error::{Code, StreamError},
+    error::Code,
     server::{RequestResolver, RequestStream},
 };
 use http::{Request, Response};
@@ -12,9 +12,13 @@ use http_body_util::BodyExt;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::QuicBody;
+use super::{
+    QuicBody,
+    taking::{Taking, Unsent},
+};
 use crate::{
-    client::Client, client_body::ClientBody, context::Edge, hints::Hints, request, respond::AnswerBody,
+    client::Client, client_body::ClientBody, context::Edge, hints::Hints, limits::BLIND_PIECE, request,
+    respond::AnswerBody,
 };
 
 type Resolver = RequestResolver<h3_quinn::Connection, Bytes>;
@@ -30,12 +34,16 @@ pub(super) async fn answer(edge: Arc<Edge>, client: Arc<Client>, stream: Resolve
     };
     let (mut sending, receiving) = stream.split();
     let request = head.map(|()| ClientBody::Quic(Box::new(QuicBody::begin(receiving))));
+    let mut taking = Taking::new(edge.config.slow_clients);
     let answered = async {
-        let response = handle(&edge, &client, request, &mut sending).await?;
-        send(sending, response).await
+        let response = handle(&edge, &client, request, &mut sending, &mut taking).await?;
+        send(&mut sending, response, &mut taking).await
     };
     if let Err(error) = answered.await {
         debug!(peer = %client.peer, %error, "an answer over HTTP/3 broke off");
+        if let Unsent::TooSlow(_) = error {
+            sending.stop_stream(Code::H3_REQUEST_CANCELLED);
+        }
     }
 }
 
@@ -45,7 +53,8 @@ async fn handle(
     client: &Client,
     request: Request<ClientBody>,
     sending: &mut Sending,
-) -> Result<Response<AnswerBody>, StreamError> {
+    taking: &mut Taking,
+) -> Result<Response<AnswerBody>, Unsent> {
     let hints = Hints::default();
     let mut handling = pin!(request::handle(edge, client, request, Some(&hints)));
     loop {
@@ -55,7 +64,7 @@ async fn handle(
         });
         let response = turn.await;
         for hint in hints.take() {
-            sending.send_response(hint).await?;
+            taking.takes(0, sending.send_response(hint)).await?;
         }
         if let Some(response) = response {
             return Ok(response);
@@ -63,10 +72,28 @@ async fn handle(
     }
 }
 
-/// Piece by piece, as the client takes it.
-async fn send(mut sending: Sending, response: Response<AnswerBody>) -> Result<(), StreamError> {
+/// As the client takes it; the app is told when it does not.
+async fn send(
+    sending: &mut Sending,
+    response: Response<AnswerBody>,
+    taking: &mut Taking,
+) -> Result<(), Unsent> {
     let (head, mut body) = response.into_parts();
-    sending.send_response(Response::from_parts(head, ())).await?;
+    let sent = send_all(sending, Response::from_parts(head, ()), &mut body, taking).await;
+    if let Err(Unsent::TooSlow(_)) = sent {
+        body.not_taken();
+    }
+    sent
+}
+
+/// Piece by piece.
+async fn send_all(
+    sending: &mut Sending,
+    head: Response<()>,
+    body: &mut AnswerBody,
+    taking: &mut Taking,
+) -> Result<(), Unsent> {
+    taking.takes(0, sending.send_response(head)).await?;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             // Not to be taken for the whole of it.
@@ -74,13 +101,18 @@ async fn send(mut sending: Sending, response: Response<AnswerBody>) -> Result<()
             return Ok(());
         };
         match frame.into_data() {
-            Ok(data) => sending.send_data(data).await?,
+            Ok(mut data) => {
+                while !data.is_empty() {
+                    let piece = data.split_to(data.len().min(BLIND_PIECE));
+                    taking.takes(piece.len(), sending.send_data(piece)).await?;
+                }
+            }
             Err(frame) => {
                 if let Ok(trailers) = frame.into_trailers() {
-                    sending.send_trailers(trailers).await?;
+                    taking.takes(0, sending.send_trailers(trailers)).await?;
                 }
             }
         }
     }
-    sending.finish().await
+    taking.takes(0, sending.finish()).await
 }
