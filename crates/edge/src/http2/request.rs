@@ -61,7 +61,7 @@ pub(super) async fn answer(
         }
     };
     let hints = Hints::default();
-    let handling = request::handle(&edge, &client, Request::from_parts(head, body), Some(&hints));
+    let handling = pin!(request::handle(&edge, &client, Request::from_parts(head, body), Some(&hints)));
     let Some(response) = unless_given_up(handling, &mut respond, go_ahead, &hints).await else {
         return Ended::GivenUp;
     };
@@ -97,12 +97,11 @@ impl Wants {
 /// Tells the client to go ahead when its body is wanted, and what the app says before its answer; without that when the
 /// client resets the stream.
 async fn unless_given_up(
-    handling: impl Future<Output = Response<AnswerBody>>,
+    mut handling: Pin<&mut impl Future<Output = Response<AnswerBody>>>,
     respond: &mut SendResponse<Bytes>,
     go_ahead: Option<GoAhead>,
     hints: &Hints,
 ) -> Option<Response<AnswerBody>> {
-    let mut handling = pin!(handling);
     poll_fn(|cx| {
         let handled = handling.as_mut().poll(cx);
         if go_ahead.as_ref().is_some_and(|go_ahead| go_ahead.poll_given(cx).is_ready()) {
