@@ -37,6 +37,8 @@ pub(crate) fn begin(
     tasks: &TaskTracker,
 ) -> io::Result<()> {
     let Listener { socket, public_port, kind } = listener;
+    // What it accepts is prepared as it is.
+    socket::prepare(&socket)?;
     let socket = socket.into_std()?;
     for worker in &edge.workers {
         let _inside = worker.enter();
@@ -56,7 +58,9 @@ async fn accept(edge: Arc<Edge>, listener: Listener, room: Arc<Semaphore>, shutd
         match accepted {
             Ok((stream, peer)) => {
                 let arrived = Arrived { stream, peer, public_port, kind: kind.clone() };
-                edge.tasks.spawn(to_end(connection(edge.clone(), arrived, permit, shutdown.clone())));
+                // Boxed: it is large, and is moved some times before it runs.
+                let connection = Box::pin(connection(edge.clone(), arrived, permit, shutdown.clone()));
+                edge.tasks.spawn(to_end(connection));
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
@@ -88,7 +92,6 @@ async fn connection(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let Arrived { mut stream, peer, public_port, kind } = arrived;
-    socket::prepare(&stream)?;
     let mut client = Client::new(peer, stream.local_addr()?, public_port);
     let kind = match kind {
         ListenerKind::Inside => ListenerKind::Of(inside::reach(&edge, &stream, &mut client)?),

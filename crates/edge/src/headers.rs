@@ -33,12 +33,15 @@ const TRUSTED: [HeaderName; 4] = [
     HeaderName::from_static("fly-preferred-instance-unavailable"),
 ];
 
+/// Room for what is written of a connection; IPv6 addresses take most of it.
+const WRITTEN: usize = 384;
+
 /// What all requests of one connection say of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
     fields: Vec<(HeaderName, HeaderValue)>,
     /// The same, as HTTP/1.1 writes it.
-    written: Box<[u8]>,
+    written: Vec<u8>,
 }
 
 /// What the edge tells an app beside what the client said. Over HTTP/1.1 it never becomes a part of the request's
@@ -65,9 +68,9 @@ impl Told {
             (FORWARDED_PORT, port),
             (REGION, region.clone()),
         ];
-        let mut written = Vec::new();
+        let mut written = Vec::with_capacity(WRITTEN);
         fields.iter().for_each(|(name, value)| fields::write(&mut written, name, value));
-        Self { fields, written: written.into() }
+        Self { fields, written }
     }
 }
 

@@ -68,10 +68,10 @@ pub(crate) fn park(edge: &Arc<Edge>, parked: Parked, deadline: Instant) -> io::R
 fn resume(edge: &Arc<Edge>, parked: Parked) {
     let Parked { mut io, client, shutdown, .. } = parked;
     let edge = edge.clone();
-    edge.tasks.clone().spawn(to_end(async move {
+    edge.tasks.clone().spawn(to_end(Box::pin(async move {
         io.attach()?;
         serve_http(edge, io, client, HttpVersion::Http1, shutdown).await
-    }));
+    })));
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ const HEAD: usize = 4 * 1024;
 pub(super) struct Reading {
     /// Read and not taken yet.
     input: BytesMut,
+    /// It has room for more than a head.
+    is_large: bool,
     state: State,
     /// The connection may serve again after this answer.
     keeps: bool,
@@ -44,7 +46,7 @@ enum State {
 
 impl Default for Reading {
     fn default() -> Self {
-        Self { input: BytesMut::new(), state: State::Ended, keeps: true }
+        Self { input: BytesMut::new(), is_large: false, state: State::Ended, keeps: true }
     }
 }
 
@@ -57,10 +59,11 @@ impl Reading {
         matches!(self.state, State::Ended)
     }
 
-    /// The answer has ended where it said, and nothing follows it. Gives up the room that it took.
+    /// The answer has ended where it said, and nothing follows it. Gives up the room that a body took; that of a head
+    /// is kept for the next one.
     pub fn may_serve_again(&mut self) -> bool {
         let may = self.has_ended() && self.keeps && self.input.is_empty();
-        if may {
+        if may && std::mem::take(&mut self.is_large) {
             self.input = BytesMut::new();
         }
         may
@@ -237,6 +240,7 @@ impl Reading {
         room: usize,
         cx: &mut Context<'_>,
     ) -> Poll<std::io::Result<usize>> {
+        self.is_large |= room > HEAD;
         self.input.reserve(room);
         poll_read_buf(Pin::new(io), cx, &mut self.input)
     }

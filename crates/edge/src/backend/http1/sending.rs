@@ -21,6 +21,9 @@ const HEAD: usize = 1024;
 /// Pieces up to this are put beside what frames them: one buffer is cheaper to write than two.
 const COPIED: usize = 1024;
 
+/// Past this a request's pieces wait for what is before them to be written.
+const FRAMING: usize = 64 * COPIED;
+
 #[derive(Default)]
 pub(super) struct Sending {
     /// The head, and what frames the body's pieces.
@@ -84,8 +87,9 @@ impl Sending {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), BackendError>> {
         loop {
-            // What is here of the body goes with the head.
-            if self.piece.is_empty() && self.close.is_empty() && self.body.is_some() {
+            // What is here of the body goes with the head. An app that does not read is not collected for.
+            let has_room = self.piece.is_empty() && self.close.is_empty() && self.framing.len() < FRAMING;
+            if has_room && self.body.is_some() {
                 let took = self.poll_piece(cx);
                 if let Poll::Ready(Err(error)) = took {
                     self.body = None;
