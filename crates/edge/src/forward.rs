@@ -228,13 +228,13 @@ async fn within<T>(
 ) -> Result<T, Failure> {
     let mut answer = pin!(answer);
     let Some((upload, slow)) = upload else {
-        return in_time(limit, looks, answer).await.ok_or_else(|| Code::AnswerTimeout.into());
+        return in_time(limit, looks, None, answer).await.ok_or_else(|| Code::AnswerTimeout.into());
     };
     let (mut pace, every) = (Pace::new(slow), slow.look_every().min(limit));
     let (mut pieces, mut before, mut silent) = (upload.pieces(), upload.progress(), Duration::ZERO);
     loop {
         let begun = Instant::now();
-        if let Some(answer) = in_time(every, looks, answer.as_mut()).await {
+        if let Some(answer) = in_time(every, looks, Some(begun), answer.as_mut()).await {
             return Ok(answer);
         }
         // Looks that are late are nobody's fault.
@@ -256,26 +256,25 @@ async fn within<T>(
     }
 }
 
-/// The answer, unless it does not come within `limit`.
+/// The answer, unless it does not come within `limit`, which began at `begun` or about now.
 async fn in_time<T>(
     limit: Duration,
     looks: Looks,
+    mut begun: Option<Instant>,
     mut answer: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
     if let Looks::WhenWoken = looks {
         return timeout(limit, answer).await.ok();
     }
-    // Most answers are here at the third look, behind those at which the request waits for its turn and is sent: until
-    // then no clock is read.
-    let (mut looks, mut begun) = (0, None);
-    poll_fn(|cx| {
-        let polled = answer.as_mut().poll(cx);
-        looks += 1;
-        match polled {
-            Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending if looks < 3 => Poll::Pending,
-            Poll::Pending if begun.get_or_insert_with(Instant::now).elapsed() >= limit => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+    let mut sends = false;
+    poll_fn(|cx| match (answer.as_mut().poll(cx), begun) {
+        (Poll::Ready(answer), _) => Poll::Ready(Some(answer)),
+        (Poll::Pending, Some(begun)) if begun.elapsed() >= limit => Poll::Ready(None),
+        (Poll::Pending, Some(_)) => Poll::Pending,
+        (Poll::Pending, None) => {
+            // The first time it waits for its turn to be sent, which is now: one look at the clock is enough for most.
+            begun = std::mem::replace(&mut sends, true).then(Instant::now);
+            Poll::Pending
         }
     })
     .await

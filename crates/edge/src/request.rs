@@ -104,7 +104,8 @@ async fn serve(
     }
     let asks = compress::Asks::of(&head);
     let outgoing = Outgoing::new(head, Beside { added, looks, hints }, body, &edge.room);
-    let answered = Trip::new(edge, client, journey, outgoing).answer(id).await?;
+    let mut trip = Trip::new(edge, client, journey, outgoing);
+    let answered = trip.answer(id).await?;
     let Answered { response, backend, permit, options, .. } = answered;
     let (mut head, ()) = response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {

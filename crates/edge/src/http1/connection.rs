@@ -175,6 +175,8 @@ enum Turn {
 /// Looks every now and then: what happens in between costs nothing.
 struct Watch {
     tick: Pin<Box<Sleep>>,
+    /// It wakes the connection's task.
+    is_set: bool,
     head_timeout: Duration,
     /// Exchanges so far, and since when about there has been no other under way.
     between: (u64, Instant),
@@ -188,7 +190,16 @@ struct Watch {
 impl Watch {
     fn new(head_timeout: Duration) -> Self {
         let (at, tick) = (Instant::now(), Box::pin(sleep(TICK.min(head_timeout))));
-        Self { tick, head_timeout, between: (0, at), seen: None, at, begun_after: None }
+        Self { tick, is_set: false, head_timeout, between: (0, at), seen: None, at, begun_after: None }
+    }
+
+    /// Whether it is time for a look. One that is set already is only asked: the task stays the same.
+    fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.is_set && !self.tick.is_elapsed() {
+            return false;
+        }
+        self.is_set = true;
+        self.tick.as_mut().poll(cx).is_ready()
     }
 
     /// Where nothing is under way: whether the next head has taken too long, or all has been quiet since the last look.
@@ -197,6 +208,7 @@ impl Watch {
         let seen = std::mem::replace(&mut self.seen, between);
         self.at = now;
         self.tick.as_mut().reset(now + TICK.min(self.head_timeout));
+        self.is_set = false;
         let mark = between?;
         if self.between.0 != mark.exchanges {
             self.between = (mark.exchanges, now);
@@ -220,7 +232,7 @@ where
         if let Poll::Ready(ended) = Pin::new(connection).poll(cx) {
             return Poll::Ready(Turn::Ended(ended));
         }
-        while watch.tick.as_mut().poll(cx).is_ready() {
+        while watch.is_due(cx) {
             let between = (closed && ledger.is_quiet()).then(|| ledger.mark());
             if let Some(turn) = watch.look(between) {
                 return Poll::Ready(turn);

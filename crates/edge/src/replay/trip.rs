@@ -52,7 +52,7 @@ impl<'a> Trip<'a> {
     }
 
     /// The answer that is for the client; counted, and told in the app's log where that is wanted.
-    pub async fn answer(mut self, id: &RequestId) -> Result<Answered, Failure> {
+    pub async fn answer(&mut self, id: &RequestId) -> Result<Answered, Failure> {
         match self.go().await {
             Ok(answered) => {
                 let (status, took) = (answered.response.status(), answered.at.duration_since(self.begun));
