@@ -4,6 +4,7 @@
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    ops::Range,
     path::Path,
     process::{Child, Command, Stdio},
     thread::sleep,
@@ -11,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use rand::Rng as _;
 
 use crate::certificate::{Certificate, HOST_NAME};
 
@@ -239,8 +241,13 @@ fn caddy(folder: &Path, certificate: &Certificate, ports: Ports) -> Result<Comma
     Ok(command)
 }
 
+/// Below those that the kernel gives to clients, of which a load leaves thousands behind.
+const PORTS: Range<u16> = 10_000..32_000;
+
 fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    let tried = (0..100).map(|_| rand::rng().random_range(PORTS));
+    let mut free = tried.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    free.next().context("no port is free")
 }
 
 /// Returns when somebody listens at the address.
