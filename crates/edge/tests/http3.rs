@@ -13,7 +13,7 @@ use axum::{
 };
 use bytes::Buf as _;
 use futures::future::{join_all, poll_fn};
-use h3::client::SendRequest;
+use h3::{client::SendRequest, error::Code};
 use http::Request;
 use quinn::{ClientConfig, Endpoint, crypto::rustls::QuicClientConfig};
 use roost_fake_host::FakeMachine;
@@ -22,9 +22,12 @@ use support::{Node, tls::trusting_anyone};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    sync::{Barrier, oneshot},
+    sync::{Barrier, mpsc, oneshot},
+    time::timeout,
 };
 use tokio_rustls::TlsConnector;
+
+const LIMIT: Duration = Duration::from_secs(10);
 
 type Sender = SendRequest<h3_quinn::OpenStreams, Bytes>;
 
@@ -133,6 +136,48 @@ async fn a_body_that_breaks_off_is_not_taken_for_the_whole_and_others_go_on() {
     assert_eq!((answer.status().as_u16(), &answer.headers()["roost-error"]), (400, &"E403".parse().unwrap()));
     let whole = Request::post("https://web.roost.test/").body(()).unwrap();
     assert_eq!(ask(&mut sender, whole, Some(Bytes::from_static(b"whole"))).await.2, "5");
+}
+
+/// Tells when it begins, and when nobody waits for it any more.
+struct Work(mpsc::UnboundedSender<&'static str>);
+
+impl Work {
+    fn begin(told: mpsc::UnboundedSender<&'static str>) -> Self {
+        told.send("begun").unwrap();
+        Self(told)
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let _ = self.0.send("left");
+    }
+}
+
+#[tokio::test]
+async fn an_app_hears_that_its_client_has_given_up_and_the_connection_goes_on() {
+    let (told, mut tells) = mpsc::unbounded_channel();
+    let never = get(move || {
+        let work = Work::begin(told.clone());
+        async move {
+            std::future::pending::<()>().await;
+            drop(work);
+        }
+    });
+    let app = Router::new().route("/never", never).route("/", get(|| async { "here" }));
+    let node = Node::with([machine(app)]).await;
+    let mut sender = connect(&node).await;
+    let mut next = async || timeout(LIMIT, tells.recv()).await.expect("the app is told").unwrap();
+    // More than a connection may have at once.
+    for _ in 0..150 {
+        let mut stream = sender.send_request(request("/never").body(()).unwrap()).await.unwrap();
+        stream.finish().await.unwrap();
+        assert_eq!(next().await, "begun");
+        stream.stop_sending(Code::H3_REQUEST_CANCELLED);
+        assert_eq!(next().await, "left");
+    }
+    let answer = timeout(LIMIT, ask(&mut sender, request("/").body(()).unwrap(), None)).await;
+    assert_eq!(answer.expect("there is room for a further request").2, "here");
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ use bytes::{Buf, Bytes};
 use h3::{error::StreamError, server::RequestStream};
 use http_body::{Body, Frame};
 
-type Receiving = RequestStream<h3_quinn::RecvStream, Bytes>;
+use super::quic;
+
+type Receiving = RequestStream<quic::Receiving, Bytes>;
 
 /// The body, as far as the client lets the edge know of it.
 pub(crate) struct QuicBody {
@@ -28,7 +30,7 @@ enum At {
 
 impl QuicBody {
     /// Most requests end with their head, and it shows at once.
-    pub fn begin(stream: Receiving) -> Self {
+    pub(super) fn begin(stream: Receiving) -> Self {
         let mut body = Self { stream, first: None, at: At::Data };
         let mut cx = Context::from_waker(Waker::noop());
         match body.poll_data(&mut cx) {

@@ -8,7 +8,11 @@ use quinn::{Incoming, crypto::rustls::HandshakeData};
 use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{ALPN, request};
+use super::{
+    ALPN,
+    quic::{self, Newest},
+    request,
+};
 use crate::{
     client::{Client, TlsFacts, TlsVersion},
     context::Edge,
@@ -19,7 +23,7 @@ use crate::{
 /// Also of those that the client has given up: their number is what a client can cost.
 const MOST_REQUESTS: usize = H2_STREAMS as usize;
 
-type Connection = server::Connection<h3_quinn::Connection, Bytes>;
+type Connection = server::Connection<quic::Connection, Bytes>;
 
 /// Serves requests until the client has no more of them, or the edge stops: then those in flight end.
 pub(super) async fn serve(
@@ -40,18 +44,20 @@ pub(super) async fn serve(
     let mut http = server::builder();
     // Frames that mean nothing behind an answer keep some clients from seeing its end.
     http.max_field_section_size(H2_HEAD.into()).send_grease(false);
-    let opened = http.build(h3_quinn::Connection::new(connection));
+    let connection = quic::Connection::new(connection);
+    let newest = connection.newest();
+    let opened = http.build(connection);
     let mut connection: Connection = timeout(HANDSHAKE_TIMEOUT, opened).await?.map_err(io::Error::other)?;
     // Ends what is left of them together with the connection.
     let mut requests = JoinSet::new();
     let served = shutdown
-        .run_until_cancelled(accept(&edge, &client, &mut connection, &mut requests, &mut carried))
+        .run_until_cancelled(accept(&edge, &client, &mut connection, &newest, &mut requests, &mut carried))
         .await;
     match served {
         Some(served) => served,
         None => {
             connection.shutdown(0).await.map_err(io::Error::other)?;
-            let rest = accept(&edge, &client, &mut connection, &mut requests, &mut carried);
+            let rest = accept(&edge, &client, &mut connection, &newest, &mut requests, &mut carried);
             timeout(edge.config.shutdown_grace, rest).await.unwrap_or(Ok(()))
         }
     }
@@ -62,6 +68,7 @@ async fn accept(
     edge: &Arc<Edge>,
     client: &Arc<Client>,
     connection: &mut Connection,
+    newest: &Newest,
     requests: &mut JoinSet<()>,
     carried: &mut Carried,
 ) -> io::Result<()> {
@@ -69,7 +76,9 @@ async fn accept(
     loop {
         tokio::select! {
             accepted = connection.accept(), if requests.len() < MOST_REQUESTS => match accepted {
-                Ok(Some(stream)) => drop(requests.spawn(request::answer(edge.clone(), client.clone(), stream))),
+                Ok(Some(stream)) => {
+                    requests.spawn(request::answer(edge.clone(), client.clone(), stream, newest.take()));
+                }
                 Ok(None) => return Ok(()),
                 Err(error) if error.is_h3_no_error() => return Ok(()),
                 Err(error) => return Err(io::Error::other(error)),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  endpoint: datagrams ─► connection: handshake, streams ─► request: one stream ─► request::handle
-//!                                                            └─ body: what the client sends
+//!                                    over quic (quinn for h3)  └─ body: what the client sends
 //! ```
 //!
 //! Certificates are chosen as in handshakes over TCP, the same bounds hold for each client's address, and from
@@ -11,6 +11,7 @@
 mod body;
 mod connection;
 mod endpoint;
+mod quic;
 mod request;
 mod taking;
 

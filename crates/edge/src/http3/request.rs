@@ -14,6 +14,7 @@ use tracing::debug;
 
 use super::{
     QuicBody,
+    quic::{self, GivenUp},
     taking::{Taking, Unsent},
 };
 use crate::{
@@ -21,11 +22,11 @@ use crate::{
     respond::AnswerBody,
 };
 
-type Resolver = RequestResolver<h3_quinn::Connection, Bytes>;
-type Sending = RequestStream<h3_quinn::SendStream<Bytes>, Bytes>;
+type Resolver = RequestResolver<quic::Connection, Bytes>;
+type Sending = RequestStream<quic::Sending<Bytes>, Bytes>;
 
 /// Answers the request of this stream, unless its client gives it up.
-pub(super) async fn answer(edge: Arc<Edge>, client: Arc<Client>, stream: Resolver) {
+pub(super) async fn answer(edge: Arc<Edge>, client: Arc<Client>, stream: Resolver, given_up: GivenUp) {
     let Ok(resolved) = timeout(edge.config.head_timeout, stream.resolve_request()).await else { return };
     let (head, stream) = match resolved {
         Ok(resolved) => resolved,
@@ -39,7 +40,12 @@ pub(super) async fn answer(edge: Arc<Edge>, client: Arc<Client>, stream: Resolve
         let response = handle(&edge, &client, request, &mut sending, &mut taking).await?;
         send(&mut sending, response, &mut taking).await
     };
-    if let Err(error) = answered.await {
+    let answered = tokio::select! {
+        biased;
+        answered = answered => answered,
+        () = given_up => return debug!(peer = %client.peer, "a request over HTTP/3 was given up"),
+    };
+    if let Err(error) = answered {
         debug!(peer = %client.peer, %error, "an answer over HTTP/3 broke off");
         if let Unsent::TooSlow(_) = error {
             sending.stop_stream(Code::H3_REQUEST_CANCELLED);

@@ -9,6 +9,7 @@ from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.h3.connection import H3_ALPN, ErrorCode, H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.events import ConnectionTerminated
 
 LIMIT_S = 60
 
@@ -45,11 +46,17 @@ class Client(QuicConnectionProtocol):
         return await self.end(self.begin(*args, **kwargs))
 
     def give_up(self, stream):
+        self.answers[stream][0].cancel()
         self._quic.reset_stream(stream, ErrorCode.H3_REQUEST_CANCELLED)
         self._quic.stop_stream(stream, ErrorCode.H3_REQUEST_CANCELLED)
         self.transmit()
 
     def quic_event_received(self, event):
+        if isinstance(event, ConnectionTerminated):
+            reason = ConnectionError(f"{event.error_code:#x} {event.reason_phrase}")
+            for waiting, _, _ in self.answers.values():
+                if not waiting.done():
+                    waiting.set_exception(reason)
         for happened in self.http.handle_event(event):
             waiting, head, body = self.answers[happened.stream_id]
             if isinstance(happened, HeadersReceived):
@@ -70,10 +77,14 @@ async def checks(client):
     streams = [client.begin("POST", "/echo", body=str(n).encode()) for n in range(90)]
     answers = [(await client.end(stream))[2] for stream in streams]
     yield "many at once", answers == [str(n).encode() for n in range(90)]
-    for _ in range(300):
-        client.give_up(client.begin("GET", "/never"))
-        await asyncio.sleep(0)
-    yield "after many that were given up", (await client.ask("GET", "/method"))[0] == 200
+    # No more at once than the edge takes: aioquic resets streams that it was not allowed to open, and is cut off.
+    for pause_s in (0, 0, 0, 1, 1, 1):
+        streams = [client.begin("GET", "/never") for _ in range(90)]
+        await asyncio.sleep(pause_s)
+        for stream in streams:
+            client.give_up(stream)
+        # Behind those that were given up: the edge has read of them.
+        yield "after many that were given up", (await client.ask("GET", "/method"))[0] == 200
     status, headers, _ = await client.ask("POST", "/echo", [(b"content-length", b"9")], b"short")
     yield "a body shorter than it says", status == 400 and headers[b"roost-error"] == b"E403"
     yield "a missing page", (await client.ask("GET", "/none"))[0] == 404
