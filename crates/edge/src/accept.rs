@@ -105,5 +105,5 @@ async fn connection(
     let place = edge.arrivals.enter(client.peer.ip()).map_err(io::Error::other)?;
     let seat = Seat::new(permit, place);
     client.seat = Some(seat.clone());
-    handlers::serve(edge, Socket::new(stream, seat), client, kind, shutdown).await
+    handlers::serve(edge, Socket::Attached(stream, seat), client, kind, shutdown).await
 }

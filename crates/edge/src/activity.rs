@@ -16,6 +16,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use crate::{
+    failure::{Code, Failure},
+    permit::Permit,
+};
+
 /// Noted by the connections that it watches.
 #[derive(Clone)]
 pub(crate) struct Activity {
@@ -35,8 +40,25 @@ impl Activity {
         Watched { io, activity: self.clone() }
     }
 
+    /// `carried`, unless nothing moves for `limit`: then it ends, and the app's owner is told.
+    pub async fn ends_when_silent<T>(
+        &self,
+        limit: Duration,
+        permit: &Permit,
+        carried: impl Future<Output = io::Result<T>>,
+    ) -> io::Result<T> {
+        tokio::select! {
+            carried = carried => carried,
+            () = self.silent_for(limit) => {
+                let failure = Failure::from(Code::TunnelIdle);
+                permit.tell(&failure);
+                Err(io::Error::other(failure))
+            }
+        }
+    }
+
     /// Returns when nothing has moved for `limit`.
-    pub async fn silent_for(&self, limit: Duration) {
+    async fn silent_for(&self, limit: Duration) {
         loop {
             let until = self.begun + Duration::from_millis(self.last_ms.load(Ordering::Relaxed)) + limit;
             if until <= Instant::now() {

@@ -80,9 +80,10 @@ impl Client {
         self.told.get_or_init(|| Box::new(Told::of(self, region)))
     }
 
-    /// Without what can be made again.
+    /// Without what can be made again, or is had by the socket.
     pub fn shrink(&mut self) {
         self.told.take();
+        self.seat = None;
     }
 }
 

@@ -4,13 +4,14 @@ use std::{
     io::{self, IoSlice},
     os::fd::BorrowedFd,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
-use crate::socket::Socket;
+use crate::{seat::Seat, socket::Socket};
 
 #[derive(Debug)]
 pub(crate) enum ClientIo {
@@ -24,8 +25,8 @@ impl ClientIo {
         self.socket().detach()
     }
 
-    /// Joins the event loop of this thread.
-    pub fn attach(&mut self) -> io::Result<()> {
+    /// Joins the event loop of this thread; returns the connection's places.
+    pub fn attach(&mut self) -> io::Result<Arc<Seat>> {
         self.socket().attach()
     }
 

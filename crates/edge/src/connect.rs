@@ -17,7 +17,7 @@ use crate::{
     backend::{Backend, Http1, Http2},
     context::Edge,
     failure::{Code, Failure},
-    machine_stream::MachineStream,
+    machine_stream::{Counted, MachineStream},
     permit::Permit,
     pool::PoolKey,
     socket,
@@ -75,7 +75,7 @@ async fn stream(edge: &Edge, permit: &Permit, limit: Duration) -> Result<Connect
         let (target, app) = (permit.target().clone(), permit.traffic().clone());
         async move {
             let stream = dial_counted(&target, &app, port, limit).await?;
-            Http2::handshake(stream).await.map_err(no_answer)
+            Http2::handshake(stream.tcp, stream.counted).await.map_err(no_answer)
         }
     };
     let stream = edge.shared.stream(&PoolKey::new(permit.target(), port), dial).await?;
@@ -98,8 +98,8 @@ async fn dial_counted(
     limit: Duration,
 ) -> Result<MachineStream, Failure> {
     let begun = Instant::now();
-    let stream = dial_any(target, port, limit).await.map_err(|error| failure(target, port, &error))?;
-    Ok(MachineStream::new(stream, app, begun.elapsed()))
+    let tcp = dial_any(target, port, limit).await.map_err(|error| failure(target, port, &error))?;
+    Ok(MachineStream { tcp, counted: Counted::new(app, begun.elapsed()) })
 }
 
 async fn dial_any(target: &Target, port: u16, limit: Duration) -> io::Result<TcpStream> {

@@ -47,6 +47,7 @@ mod hints;
 mod http1;
 mod http2;
 mod http3;
+mod in_time;
 mod inside;
 mod lingering;
 mod machine_io;

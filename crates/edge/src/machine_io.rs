@@ -10,23 +10,24 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::machine_stream::MachineStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 
 #[derive(Debug)]
 pub(crate) struct MachineIo {
-    stream: MachineStream,
+    stream: TcpStream,
     /// The machine has closed its end for our bytes.
     deaf: bool,
 }
 
 impl MachineIo {
-    pub fn new(stream: MachineStream) -> Self {
+    pub fn new(stream: TcpStream) -> Self {
         Self { stream, deaf: false }
     }
 
-    pub fn into_inner(self) -> MachineStream {
+    pub fn into_inner(self) -> TcpStream {
         self.stream
     }
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    hash::{Hash, Hasher},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -21,7 +20,7 @@ use crate::{
 const PARTS: usize = 64;
 
 /// A port of one boot of a machine: connections do not outlive the boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PoolKey {
     machine: MachineId,
     booted: Option<Timestamp>,
@@ -42,13 +41,6 @@ pub(crate) struct Pool {
 impl PoolKey {
     pub fn new(target: &Target, port: u16) -> Self {
         Self { machine: target.id.clone(), booted: target.started_at, port }
-    }
-}
-
-/// Of what tells most apart: few machines have booted twice of late.
-impl Hash for PoolKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.machine, self.port).hash(state);
     }
 }
 

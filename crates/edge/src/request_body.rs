@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -37,14 +37,7 @@ pub(crate) enum RequestBody {
 
 /// A body as it comes from the client; whoever waits for the answer has a handle on it, too.
 #[derive(Debug, Clone)]
-pub(crate) struct Upload(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    /// Pieces that have been taken: a long upload is told from a silent app by them.
-    pieces: AtomicU64,
-    taken: Mutex<Taken>,
-}
+pub(crate) struct Upload(Arc<Mutex<Taken>>);
 
 #[derive(Debug)]
 struct Taken {
@@ -54,11 +47,14 @@ struct Taken {
     kept: Option<Kept>,
 }
 
-/// How far the client has come.
+/// How far an upload has come.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Progress {
+    /// That the machine has taken: a long upload is told from a silent app by them.
+    pub pieces: u64,
+    /// Of the client.
     pub bytes: u64,
-    /// How often it had to be waited for, and whether it is now.
+    /// How often the client had to be waited for, and whether it is now.
     pub waits: u64,
     pub is_waited_for: bool,
 }
@@ -103,10 +99,6 @@ impl Drop for Kept {
 }
 
 impl Upload {
-    pub fn pieces(&self) -> u64 {
-        self.0.pieces.load(Ordering::Relaxed)
-    }
-
     pub fn progress(&self) -> Progress {
         self.taken().progress
     }
@@ -123,7 +115,7 @@ impl Upload {
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -134,8 +126,8 @@ impl RequestBody {
             return (Self::Empty, None);
         }
         let kept = Kept { pieces: Vec::new(), trailers: None, cost: 0, room: room.clone() };
-        let taken = Mutex::new(Taken { incoming, progress: Progress::default(), kept: Some(kept) });
-        let upload = Upload(Arc::new(Shared { pieces: AtomicU64::new(0), taken }));
+        let taken = Taken { incoming, progress: Progress::default(), kept: Some(kept) };
+        let upload = Upload(Arc::new(Mutex::new(taken)));
         (Self::Streamed { upload: upload.clone(), next: 0 }, Some(upload))
     }
 }
@@ -201,9 +193,8 @@ impl Body for RequestBody {
                 None => return Poll::Ready(None),
             },
         };
-        drop(taken);
+        taken.progress.pieces += 1;
         *next += 1;
-        upload.0.pieces.fetch_add(1, Ordering::Relaxed);
         Poll::Ready(Some(Ok(frame)))
     }
 

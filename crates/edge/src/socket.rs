@@ -25,81 +25,75 @@ pub(crate) fn prepare(socket: &impl AsFd) -> io::Result<()> {
     socket.set_tcp_keepalive(&keepalive)
 }
 
-/// A client's socket, with the connection's places.
+/// A client's socket, with the connection's places: on an event loop, which costs some hundred bytes, or only a descriptor.
 #[derive(Debug)]
-pub(crate) struct Socket {
-    stream: Stream,
-    seat: Arc<Seat>,
-}
-
-/// On an event loop, which costs some hundred bytes, or only a descriptor.
-#[derive(Debug)]
-enum Stream {
-    Attached(TcpStream),
+pub(crate) enum Socket {
+    Attached(TcpStream, Arc<Seat>),
     /// Reads and writes fail.
-    Detached(net::TcpStream),
+    Detached(net::TcpStream, Arc<Seat>),
     /// The event loop could not take it, or give it back.
     Lost,
 }
 
 impl Socket {
-    pub fn new(stream: TcpStream, seat: Arc<Seat>) -> Self {
-        Self { stream: Stream::Attached(stream), seat }
-    }
-
     /// The byte that comes next, which stays where it is; zero when none comes.
     pub async fn first_byte(&mut self) -> io::Result<u8> {
         let mut first = [0];
-        self.attached()?.peek(&mut first).await?;
+        self.attached()?.0.peek(&mut first).await?;
         Ok(first[0])
     }
 
-    /// Leaves its event loop.
+    /// Leaves its event loop; nobody else has its places any more.
     pub fn detach(&mut self) -> io::Result<()> {
-        if let Stream::Attached(stream) = mem::replace(&mut self.stream, Stream::Lost) {
-            self.stream = Stream::Detached(stream.into_std()?);
+        if let Self::Attached(stream, seat) = mem::replace(self, Self::Lost) {
+            seat.settle();
+            // Where it was made lie things that go now: moved away, it does not keep their pages.
+            let seat = Arc::try_unwrap(seat).map_or_else(|shared| shared, Arc::new);
+            *self = Self::Detached(stream.into_std()?, seat);
         }
-        self.seat.settle();
         Ok(())
     }
 
     /// Joins the event loop of this thread.
-    pub fn attach(&mut self) -> io::Result<()> {
-        if let Stream::Detached(stream) = mem::replace(&mut self.stream, Stream::Lost) {
-            self.stream = Stream::Attached(TcpStream::from_std(stream)?);
-        }
-        Ok(())
+    pub fn attach(&mut self) -> io::Result<Arc<Seat>> {
+        let Self::Detached(stream, seat) = mem::replace(self, Self::Lost) else { return Err(elsewhere()) };
+        *self = Self::Attached(TcpStream::from_std(stream)?, seat.clone());
+        Ok(seat)
     }
 
     /// The socket itself, while it is nowhere else.
     pub fn detached(&mut self) -> io::Result<&mut net::TcpStream> {
-        match &mut self.stream {
-            Stream::Detached(stream) => Ok(stream),
-            _ => Err(ErrorKind::NotConnected.into()),
+        match self {
+            Self::Detached(stream, _) => Ok(stream),
+            _ => Err(elsewhere()),
         }
     }
 
-    fn attached(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        match &mut self.stream {
-            Stream::Attached(stream) => Ok(Pin::new(stream)),
-            _ => Err(ErrorKind::NotConnected.into()),
+    fn attached(&mut self) -> io::Result<(Pin<&mut TcpStream>, &Seat)> {
+        match self {
+            Self::Attached(stream, seat) => Ok((Pin::new(stream), seat)),
+            _ => Err(elsewhere()),
         }
     }
 
     pub fn fd(&self) -> io::Result<BorrowedFd<'_>> {
-        match &self.stream {
-            Stream::Attached(stream) => Ok(stream.as_fd()),
-            Stream::Detached(stream) => Ok(stream.as_fd()),
-            Stream::Lost => Err(ErrorKind::NotConnected.into()),
+        match self {
+            Self::Attached(stream, _) => Ok(stream.as_fd()),
+            Self::Detached(stream, _) => Ok(stream.as_fd()),
+            Self::Lost => Err(elsewhere()),
         }
     }
+}
 
-    fn sent(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(bytes)) = &polled {
-            self.seat.sent(*bytes as u64);
-        }
-        polled
+fn elsewhere() -> io::Error {
+    ErrorKind::NotConnected.into()
+}
+
+fn counted(polled: Poll<io::Result<usize>>, seat: &Seat) -> Poll<io::Result<usize>> {
+    if let Poll::Ready(Ok(bytes)) = &polled {
+        seat.sent(*bytes as u64);
     }
+    polled
 }
 
 impl AsyncRead for Socket {
@@ -109,16 +103,17 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = self.attached()?.poll_read(cx, buffer);
-        self.seat.received((buffer.filled().len() - before) as u64);
+        let (stream, seat) = self.attached()?;
+        let polled = stream.poll_read(cx, buffer);
+        seat.received((buffer.filled().len() - before) as u64);
         polled
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = self.attached()?.poll_write(cx, bytes);
-        self.sent(polled)
+        let (stream, seat) = self.attached()?;
+        counted(stream.poll_write(cx, bytes), seat)
     }
 
     fn poll_write_vectored(
@@ -126,8 +121,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = self.attached()?.poll_write_vectored(cx, pieces);
-        self.sent(polled)
+        let (stream, seat) = self.attached()?;
+        counted(stream.poll_write_vectored(cx, pieces), seat)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -135,10 +130,10 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.attached()?.poll_flush(cx)
+        self.attached()?.0.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.attached()?.poll_shutdown(cx)
+        self.attached()?.0.poll_shutdown(cx)
     }
 }

@@ -15,17 +15,8 @@ use tokio::{
 use tracing::info;
 
 use crate::{
-    activity::Activity,
-    admission,
-    client::Client,
-    client_io::ClientIo,
-    connect::dial,
-    context::Edge,
-    failure::{Code, Failure},
-    machine_stream::MachineStream,
-    permit::Permit,
-    proxy_protocol,
-    route::Journey,
+    activity::Activity, admission, client::Client, client_io::ClientIo, connect::dial, context::Edge,
+    failure::Failure, machine_stream::MachineStream, permit::Permit, proxy_protocol, route::Journey,
 };
 
 /// Bytes that are held of a connection each way.
@@ -50,19 +41,13 @@ pub(crate) async fn carry(
         }
     };
     if port.handlers.contains(&Handler::ProxyProto) {
-        machine.write_all(&proxy_protocol::header_for(client, port.proxy_protocol)).await?;
+        machine.tcp.write_all(&proxy_protocol::header_for(client, port.proxy_protocol)).await?;
     }
     let idle = port.http.idle_timeout().unwrap_or(edge.config.tunnel_idle);
     let activity = Activity::default();
     let mut client_io = activity.of(client_io);
-    tokio::select! {
-        carried = copy_bidirectional_with_sizes(&mut client_io, &mut machine, BUFFER, BUFFER) => carried.map(drop),
-        () = activity.silent_for(idle) => {
-            let failure = Failure::from(Code::TunnelIdle);
-            permit.tell(&failure);
-            Err(io::Error::other(failure))
-        }
-    }
+    let carried = copy_bidirectional_with_sizes(&mut client_io, &mut machine.tcp, BUFFER, BUFFER);
+    activity.ends_when_silent(idle, &permit, carried).await.map(drop)
 }
 
 /// A connection to a machine, and the place that it takes there.

@@ -17,10 +17,10 @@ use crate::{
     backend::Backend,
     client_io::ClientIo,
     context::Edge,
-    failure::{Code, Failure},
     http1,
     http2::{Promised, Tunnel},
     limits::HALF_CLOSED,
+    machine_stream::MachineStream,
     permit::Permit,
     rewound::Rewound,
     websocket,
@@ -91,27 +91,21 @@ async fn carry(
     backend: Backend,
     permit: &Permit,
     idle_timeout: Option<Duration>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+) -> io::Result<()> {
     let leave = edge.tunnels.leave_of(&permit.target().id);
     let idle = idle_timeout.unwrap_or(edge.config.tunnel_idle);
     let activity = Activity::default();
     let client = activity.of(client.ready().await?);
     let Some((app, early)) = backend.into_upgraded() else { return Ok(()) };
-    let app = Rewound::new(early, app);
+    let MachineStream { tcp, counted: _counted } = app;
+    let app = Rewound::new(early, tcp);
     let carried = async {
         match protocol {
             Protocol::WebSocket => websocket::carry(client, app, &leave).await,
             Protocol::Other => copy_both(client, app).await,
         }
     };
-    tokio::select! {
-        carried = carried => Ok(carried?),
-        () = activity.silent_for(idle) => {
-            let failure = Failure::from(Code::TunnelIdle);
-            permit.tell(&failure);
-            Err(failure.into())
-        }
-    }
+    activity.ends_when_silent(idle, permit, carried).await
 }
 
 async fn copy_both(client: impl AsyncRead + AsyncWrite, app: impl AsyncRead + AsyncWrite) -> io::Result<()> {

@@ -3,7 +3,9 @@
 mod support;
 
 use std::{
+    io,
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,7 +15,6 @@ use axum::{
     extract::ws::{Message, WebSocketUpgrade},
     routing::{any, post},
 };
-use http_body_util::BodyExt as _;
 use roost_catalog::{Change, PortHolder};
 use roost_fake_host::FakeMachine;
 use roost_model::service::Protocol;
@@ -21,15 +22,19 @@ use serde_json::json;
 use support::{
     Node,
     frames::{END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, fields, write},
-    free_address, says,
-    tls::{certify, trusting_anyone, until_shown},
+    ports::{echo, free_address, free_port, opened},
+    says,
+    tls::{certify, until_shown},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream, UdpSocket},
+    net::{TcpStream, UdpSocket},
     time::{sleep, timeout},
 };
-use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, pki_types::ServerName},
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -55,16 +60,22 @@ impl Kept {
 
     /// The head of the answer and what came of its body.
     async fn ask(&mut self, app: &str) -> String {
+        timeout(PATIENCE, self.try_ask(app)).await.expect("an answer in time").unwrap()
+    }
+
+    async fn try_ask(&mut self, app: &str) -> io::Result<String> {
         let request = format!("GET / HTTP/1.1\r\nhost: {app}.roost.test\r\n\r\n");
-        self.0.write_all(request.as_bytes()).await.unwrap();
+        self.0.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         while !answer.contains("\r\n\r\n") {
             let mut bytes = [0; 4096];
-            let length = timeout(PATIENCE, self.0.read(&mut bytes)).await.unwrap().unwrap();
-            assert!(length > 0, "the end after {answer:?}");
+            let length = self.0.read(&mut bytes).await?;
+            if length == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, answer));
+            }
             answer.push_str(std::str::from_utf8(&bytes[..length]).unwrap());
         }
-        answer
+        Ok(answer)
     }
 
     async fn is_served(&mut self, app: &str) -> bool {
@@ -82,7 +93,8 @@ async fn served_again(address: SocketAddr, app: &str) -> Kept {
     let served = async {
         loop {
             let mut kept = Kept::to(address).await;
-            if kept.is_served(app).await {
+            // Without a place for its address it is closed before it is read.
+            if kept.try_ask(app).await.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
                 return kept;
             }
             sleep(Duration::from_millis(20)).await;
@@ -93,7 +105,7 @@ async fn served_again(address: SocketAddr, app: &str) -> Kept {
 
 #[tokio::test]
 async fn an_app_has_no_more_connections_than_it_says() {
-    let metrics = free_address().await;
+    let metrics = free_address();
     let other = FakeMachine::of("other", says("hello")).started();
     let node = Node::configured([few("web", 2), other], |edge| edge.metrics = Some(metrics)).await;
     let mut held = [Kept::to(node.address).await, Kept::to(node.address).await];
@@ -173,7 +185,7 @@ async fn an_http_2_connection_without_a_place_is_told_to_go() {
 
 #[tokio::test]
 async fn a_raw_connection_without_a_place_is_closed_and_a_flow_is_not_carried() {
-    let (public, inside) = (free_port().await, 19_521);
+    let (public, inside) = (free_port(), 19_521);
     let machine = |app: &str, protocol: &str| {
         FakeMachine::of(app, says(""))
             .started()
@@ -235,7 +247,7 @@ async fn a_raw_connection_without_a_place_is_closed_and_a_flow_is_not_carried() 
 #[tokio::test]
 async fn what_passes_is_counted_for_the_app() {
     const LENGTH: usize = 300_000;
-    let metrics = free_address().await;
+    let metrics = free_address();
     let app = Router::new().route("/", post(|body: Bytes| async move { body }));
     let node =
         Node::configured([FakeMachine::of("web", app).started()], |edge| edge.metrics = Some(metrics)).await;
@@ -246,7 +258,7 @@ async fn what_passes_is_counted_for_the_app() {
     // All of it is told at the latest when the connection has been quiet for a second.
     let told = async {
         loop {
-            let page = page(&node, metrics).await;
+            let page = node.metrics_page(metrics).await;
             let count = |name: &str| {
                 let start = format!("{name}{{region=\"dev\",app=\"web\"}} ");
                 let line = page.lines().find_map(|line| line.strip_prefix(&start));
@@ -270,18 +282,17 @@ async fn what_passes_is_counted_for_the_app() {
 
 #[tokio::test]
 async fn failed_handshakes_are_counted_by_names_of_apps_alone() {
-    let metrics = free_address().await;
+    let metrics = free_address();
     let machine = FakeMachine::of("web", says("")).started();
     let node = Node::configured([machine], |edge| edge.metrics = Some(metrics)).await;
     let certificate = certify(&node, "www.example.com", Some("web")).await;
     until_shown(&node, "www.example.com", &certificate).await;
     let shake = async |name: &'static str| {
-        let mut config = trusting_anyone().0;
-        // The client goes as soon as it has seen the certificate.
-        config.dangerous().set_certificate_verifier(std::sync::Arc::new(support::tls::Nobody));
+        // It trusts nobody: it goes as soon as it has seen the certificate.
+        let config = ClientConfig::builder().with_root_certificates(RootCertStore::empty());
         let stream = TcpStream::connect(node.tls_address).await.unwrap();
         let name = ServerName::try_from(name).unwrap();
-        TlsConnector::from(std::sync::Arc::new(config)).connect(name, stream).await.unwrap_err();
+        TlsConnector::from(Arc::new(config.with_no_client_auth())).connect(name, stream).await.unwrap_err();
     };
     shake("www.example.com").await;
     shake("nobodys.example.com").await;
@@ -291,30 +302,7 @@ async fn failed_handshakes_are_counted_by_names_of_apps_alone() {
     ] {
         node.metric_line(metrics, line).await;
     }
-    assert!(!page(&node, metrics).await.contains("nobodys"));
-}
-
-async fn page(node: &Node, metrics: SocketAddr) -> String {
-    let answer = node.client.get(format!("http://{metrics}/metrics").parse().unwrap()).await;
-    let Ok(answer) = answer else { return String::new() };
-    String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
-}
-
-async fn free_port() -> u16 {
-    free_address().await.port()
-}
-
-/// As soon as the edge has opened the port.
-async fn opened(public: u16) -> TcpStream {
-    let opened = async {
-        loop {
-            match TcpStream::connect((Ipv4Addr::LOCALHOST, public)).await {
-                Ok(stream) => return stream,
-                Err(_) => sleep(Duration::from_millis(20)).await,
-            }
-        }
-    };
-    timeout(PATIENCE, opened).await.expect("the port opens")
+    assert!(!node.metrics_page(metrics).await.contains("nobodys"));
 }
 
 async fn says_hello(stream: &mut TcpStream) {
@@ -322,19 +310,6 @@ async fn says_hello(stream: &mut TcpStream) {
     let mut answer = [0; 5];
     timeout(PATIENCE, stream.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(&answer, b"hello");
-}
-
-/// Repeats what it reads.
-async fn echo(address: SocketAddr) {
-    let listener = TcpListener::bind(address).await.unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let (mut from, mut to) = stream.split();
-                let _ = tokio::io::copy(&mut from, &mut to).await;
-            });
-        }
-    });
 }
 
 async fn echo_datagrams(address: SocketAddr) {

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use roost_edge::{EdgeConfig, Handover};
 use roost_fake_host::FakeMachine;
 use rustls::pki_types::ServerName;
-use support::{Node, free_address, says, tls::trusting_anyone};
+use support::{Node, ports::free_address, says, tls::trusting_anyone};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
@@ -20,7 +20,7 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: web.roost.test\r\n\r\n";
 const PARKED: &str = "roost_edge_parked_connections";
 
 async fn node(configure: impl FnOnce(&mut EdgeConfig)) -> (Node, SocketAddr) {
-    let metrics = free_address().await;
+    let metrics = free_address();
     let node = Node::configured([FakeMachine::of("web", says("hello")).started()], |config| {
         config.metrics = Some(metrics);
         config.self_signed = true;

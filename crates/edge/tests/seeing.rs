@@ -9,7 +9,7 @@ use futures::future::join_all;
 use http_body_util::BodyExt as _;
 use roost_fake_host::FakeMachine;
 use serde_json::json;
-use support::{Node, free_address, says};
+use support::{Node, ports::free_address, says};
 use tokio::time::sleep;
 
 /// The page, once the listener is open.
@@ -31,7 +31,7 @@ async fn forced_elsewhere(node: &Node) {
 
 #[tokio::test]
 async fn answers_are_counted_by_app_and_status() {
-    let address = free_address().await;
+    let address = free_address();
     let machines =
         [FakeMachine::of("web", says("hello")).started(), FakeMachine::of("idle", says("")).started()];
     let node = Node::configured(machines, |edge| edge.metrics = Some(address)).await;

@@ -14,7 +14,12 @@ use roost_catalog::{Change, PortHolder};
 use roost_fake_host::FakeMachine;
 use roost_model::{MachineId, MachineState, service::Protocol};
 use serde_json::{Value, json};
-use support::{Node, says, tls::trusting_anyone};
+use support::{
+    Node,
+    ports::{free_port, opened},
+    says,
+    tls::trusting_anyone,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, UdpSocket},
@@ -29,11 +34,6 @@ const INSIDE: u16 = 19_321;
 
 /// The fake machine's own app stays away: the tests' servers take its place.
 const NEVER: Duration = Duration::from_secs(24 * 3600);
-
-/// A public port that nobody has.
-async fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
-}
 
 /// A node with one machine of `app`, whose public port has these properties.
 async fn node(app: &str, protocol: &str, public: u16, mut port: Value) -> (Node, MachineId) {
@@ -74,19 +74,6 @@ async fn echo(address: SocketAddr) {
     });
 }
 
-/// As soon as the edge has opened the port.
-async fn connect(public: u16) -> TcpStream {
-    let opened = async {
-        loop {
-            match TcpStream::connect((Ipv4Addr::LOCALHOST, public)).await {
-                Ok(stream) => return stream,
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-    };
-    timeout(PATIENCE, opened).await.expect("the port opens")
-}
-
 async fn closed(public: u16) {
     let gone = async {
         while TcpStream::connect((Ipv4Addr::LOCALHOST, public)).await.is_ok() {
@@ -105,12 +92,12 @@ async fn says_hello(mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrit
 
 #[tokio::test]
 async fn a_raw_connection_wakes_its_machine_and_is_counted_until_it_ends() {
-    let public = free_port().await;
+    let public = free_port();
     let (node, id) = node("db", "tcp", public, json!({})).await;
     node.host.client().stop(&id, &Default::default()).await.unwrap();
     node.reaches(&id, MachineState::Stopped, PATIENCE).await;
     echo(inside(&node, &id)).await;
-    let mut stream = connect(public).await;
+    let mut stream = opened(public).await;
     says_hello(&mut stream).await;
     let load = || {
         let snapshot = node.catalog.snapshot();
@@ -133,10 +120,10 @@ async fn a_raw_connection_wakes_its_machine_and_is_counted_until_it_ends() {
 
 #[tokio::test]
 async fn a_port_opens_with_its_service_and_closes_with_it() {
-    let public = free_port().await;
+    let public = free_port();
     let (node, id) = node("db", "tcp", public, json!({})).await;
     echo(inside(&node, &id)).await;
-    let mut held = connect(public).await;
+    let mut held = opened(public).await;
     says_hello(&mut held).await;
     node.host.forget(&id);
     closed(public).await;
@@ -145,7 +132,7 @@ async fn a_port_opens_with_its_service_and_closes_with_it() {
 
 #[tokio::test]
 async fn connections_over_the_hard_limit_wait_for_room() {
-    let public = free_port().await;
+    let public = free_port();
     let (node, id) = node("db", "tcp", public, json!({})).await;
     node.host.change(&id, |machine| {
         machine.config.services[0].concurrency =
@@ -153,9 +140,9 @@ async fn connections_over_the_hard_limit_wait_for_room() {
     });
     node.catalog.wait_for(|s| s.machines().any(|m| m.routes[0].limits.hard.is_some()).then_some(())).await;
     echo(inside(&node, &id)).await;
-    let mut first = connect(public).await;
+    let mut first = opened(public).await;
     says_hello(&mut first).await;
-    let mut second = connect(public).await;
+    let mut second = opened(public).await;
     second.write_all(b"hello").await.unwrap();
     let mut answer = [0; 5];
     assert!(timeout(Duration::from_millis(300), second.read_exact(&mut answer)).await.is_err());
@@ -166,7 +153,7 @@ async fn connections_over_the_hard_limit_wait_for_room() {
 
 #[tokio::test]
 async fn an_app_says_whose_connections_it_takes() {
-    let public = free_port().await;
+    let public = free_port();
     for (list, served) in [("allow_from", true), ("deny_from", false)] {
         let machine = FakeMachine::of("db", says("http"))
             .started()
@@ -179,7 +166,7 @@ async fn an_app_says_whose_connections_it_takes() {
         node.catalog.apply([Change::Port((Protocol::Tcp, public), PortHolder::App("db".parse().unwrap()))]);
         let code = node.get("db", "/").await.code().map(str::to_owned);
         assert_eq!(code.as_deref(), (!served).then_some("E112"), "{list}");
-        let mut stream = connect(public).await;
+        let mut stream = opened(public).await;
         let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: db\r\nconnection: close\r\n\r\n").await;
         let mut answer = Vec::new();
         let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
@@ -191,7 +178,7 @@ async fn an_app_says_whose_connections_it_takes() {
 
 #[tokio::test]
 async fn tls_is_taken_off_before_the_machine() {
-    let public = free_port().await;
+    let public = free_port();
     let options = json!({
         "handlers": ["tls"],
         "tls_options": { "default_self_signed": true, "alpn": ["mqtt"] },
@@ -204,7 +191,7 @@ async fn tls_is_taken_off_before_the_machine() {
     for name in ["broker.roost.test", "127.0.0.1"] {
         let connector = TlsConnector::from(Arc::new(config.clone()));
         let stream =
-            connector.connect(ServerName::try_from(name).unwrap(), connect(public).await).await.unwrap();
+            connector.connect(ServerName::try_from(name).unwrap(), opened(public).await).await.unwrap();
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"mqtt"[..]));
         says_hello(stream).await;
     }
@@ -212,7 +199,7 @@ async fn tls_is_taken_off_before_the_machine() {
 
 #[tokio::test]
 async fn a_shared_port_tells_apps_apart_by_the_name_in_the_handshake() {
-    let public = free_port().await;
+    let public = free_port();
     let port =
         json!([{ "port": public, "handlers": ["tls"], "tls_options": { "default_self_signed": true } }]);
     let machine = |app: &str, inside: u16| {
@@ -240,7 +227,7 @@ async fn a_shared_port_tells_apps_apart_by_the_name_in_the_handshake() {
     for app in ["one", "two"] {
         let connector = TlsConnector::from(Arc::new(trusting_anyone().0));
         let name = ServerName::try_from(format!("{app}.roost.test")).unwrap();
-        let mut stream = connector.connect(name, connect(public).await).await.unwrap();
+        let mut stream = connector.connect(name, opened(public).await).await.unwrap();
         let mut said = [0; 3];
         stream.read_exact(&mut said).await.unwrap();
         assert_eq!(&said, app.as_bytes());
@@ -249,11 +236,11 @@ async fn a_shared_port_tells_apps_apart_by_the_name_in_the_handshake() {
 
 #[tokio::test]
 async fn postgres_clients_are_led_into_tls_and_refused_without() {
-    let public = free_port().await;
+    let public = free_port();
     let options = json!({ "handlers": ["pg_tls"], "tls_options": { "default_self_signed": true } });
     let (node, id) = node("db", "tcp", public, options).await;
     echo(inside(&node, &id)).await;
-    let mut stream = connect(public).await;
+    let mut stream = opened(public).await;
     // A client that would like GSS first.
     for (request, answer) in [(80_877_104_u32, b'N'), (80_877_103, b'S')] {
         stream.write_all(&[8_u32.to_be_bytes(), request.to_be_bytes()].concat()).await.unwrap();
@@ -263,7 +250,7 @@ async fn postgres_clients_are_led_into_tls_and_refused_without() {
     let name = ServerName::try_from("db.roost.test").unwrap();
     says_hello(connector.connect(name, stream).await.unwrap()).await;
 
-    let mut open = connect(public).await;
+    let mut open = opened(public).await;
     open.write_all(&[8_u32.to_be_bytes(), 196_608_u32.to_be_bytes()].concat()).await.unwrap();
     let mut refused = Vec::new();
     open.read_to_end(&mut refused).await.unwrap();
@@ -301,11 +288,11 @@ async fn postgres(address: SocketAddr) {
 
 #[tokio::test]
 async fn psql_goes_through_pg_tls() {
-    let public = free_port().await;
+    let public = free_port();
     let options = json!({ "handlers": ["pg_tls"], "tls_options": { "default_self_signed": true } });
     let (node, id) = node("db", "tcp", public, options).await;
     postgres(inside(&node, &id)).await;
-    drop(connect(public).await);
+    drop(opened(public).await);
     let psql = |mode: &str| {
         let target =
             format!("host=127.0.0.1 port={public} user=u dbname=d connect_timeout=30 sslmode={mode}");
@@ -320,7 +307,7 @@ async fn psql_goes_through_pg_tls() {
 
 #[tokio::test]
 async fn datagrams_go_there_and_back_and_wake() {
-    let public = free_port().await;
+    let public = free_port();
     let (node, id) = node("game", "udp", public, json!({})).await;
     node.host.client().stop(&id, &Default::default()).await.unwrap();
     node.reaches(&id, MachineState::Stopped, PATIENCE).await;
@@ -389,11 +376,11 @@ impl Drop for Nginx {
 #[tokio::test]
 async fn a_machine_is_told_whose_connection_it_is() {
     for version in ["v1", "v2"] {
-        let public = free_port().await;
+        let public = free_port();
         let options = json!({ "handlers": ["proxy_proto"], "proxy_proto_options": { "version": version } });
         let (node, id) = node("web", "tcp", public, options).await;
         let _nginx = Nginx::start(inside(&node, &id));
-        let mut stream = connect(public).await;
+        let mut stream = opened(public).await;
         stream.write_all(b"GET / HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n").await.unwrap();
         let mut answer = String::new();
         timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();

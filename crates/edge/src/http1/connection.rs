@@ -19,26 +19,19 @@ use hyper::{
     upgrade::Upgraded,
 };
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     accounted::Accounted,
     guarded::Guarded,
-    ledger::{Ledger, Mark},
+    ledger::Ledger,
     refusal,
+    watch::{Turn, Watch},
 };
 use crate::{
-    batched::Batched,
-    client::Client,
-    client_body::ClientBody,
-    client_io::ClientIo,
-    context::Edge,
-    failure::Code,
-    limits::{MAX_BUFFER, TICK},
-    request,
-    rewound::Rewound,
-    slow::Drained,
+    batched::Batched, client::Client, client_body::ClientBody, client_io::ClientIo, context::Edge,
+    failure::Code, limits::MAX_BUFFER, request, rewound::Rewound, slow::Drained,
 };
 
 /// What has become of a connection.
@@ -109,7 +102,7 @@ pub(crate) async fn serve(
             Turn::HeadTimeout => return Ok(End::Over),
             Turn::Quiet(since) if early.is_empty() => return Ok(End::Quiet(io, since)),
             Turn::Quiet(_) => {
-                watch.begun_after = Some(ledger.mark().exchanges);
+                watch.next_has_begun(ledger.mark());
                 connection = open(early, io, parts.service);
             }
         }
@@ -162,62 +155,6 @@ struct Talk<'a, S: HttpService<Incoming>> {
     connection: UpgradeableConnection<ClientStream, S>,
     ledger: &'a Ledger,
     watch: &'a mut Watch,
-}
-
-enum Turn {
-    Ended(hyper::Result<()>),
-    /// For about so long.
-    Quiet(Instant),
-    /// The head of a request takes too long to come.
-    HeadTimeout,
-}
-
-/// Looks every now and then: what happens in between costs nothing.
-struct Watch {
-    tick: Pin<Box<Sleep>>,
-    /// It wakes the connection's task.
-    is_set: bool,
-    head_timeout: Duration,
-    /// Exchanges so far, and since when about there has been no other under way.
-    between: (u64, Instant),
-    /// What was seen at the last look, if all was quiet.
-    seen: Option<Mark>,
-    at: Instant,
-    /// When there had been so many exchanges, the next had begun to come.
-    begun_after: Option<u64>,
-}
-
-impl Watch {
-    fn new(head_timeout: Duration) -> Self {
-        let (at, tick) = (Instant::now(), Box::pin(sleep(TICK.min(head_timeout))));
-        Self { tick, is_set: false, head_timeout, between: (0, at), seen: None, at, begun_after: None }
-    }
-
-    /// Whether it is time for a look. One that is set already is only asked: the task stays the same.
-    fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.is_set && !self.tick.is_elapsed() {
-            return false;
-        }
-        self.is_set = true;
-        self.tick.as_mut().poll(cx).is_ready()
-    }
-
-    /// Where nothing is under way: whether the next head has taken too long, or all has been quiet since the last look.
-    fn look(&mut self, between: Option<Mark>) -> Option<Turn> {
-        let (before, now) = (self.at, Instant::now());
-        let seen = std::mem::replace(&mut self.seen, between);
-        self.at = now;
-        self.tick.as_mut().reset(now + TICK.min(self.head_timeout));
-        self.is_set = false;
-        let mark = between?;
-        if self.between.0 != mark.exchanges {
-            self.between = (mark.exchanges, now);
-        }
-        if now.duration_since(self.between.1) >= self.head_timeout {
-            return Some(Turn::HeadTimeout);
-        }
-        (seen == between && self.begun_after != Some(mark.exchanges)).then_some(Turn::Quiet(before))
-    }
 }
 
 impl<S> Future for Talk<'_, S>

@@ -16,6 +16,7 @@ mod connection;
 mod guarded;
 mod ledger;
 mod refusal;
+mod watch;
 
 pub(crate) use self::{
     connection::{End, serve, upgraded},

@@ -19,6 +19,7 @@ mod keep_alive;
 mod marks;
 mod request;
 mod requests;
+mod sending;
 mod tunnel;
 
 pub(crate) use self::{

@@ -49,8 +49,8 @@ impl Parked {
         mut client: Client,
         shutdown: CancellationToken,
     ) -> io::Result<Self> {
-        io.detach()?;
         client.shrink();
+        io.detach()?;
         Ok(Self { io, client, shutdown, _token: edge.tasks.token() })
     }
 
@@ -66,10 +66,10 @@ pub(crate) fn park(edge: &Arc<Edge>, parked: Parked, deadline: Instant) -> io::R
 
 /// Serves again, on the event loop of this thread: something has come.
 fn resume(edge: &Arc<Edge>, parked: Parked) {
-    let Parked { mut io, client, shutdown, .. } = parked;
+    let Parked { mut io, mut client, shutdown, .. } = parked;
     let edge = edge.clone();
     edge.tasks.clone().spawn(to_end(Box::pin(async move {
-        io.attach()?;
+        client.seat = Some(io.attach()?);
         serve_http(edge, io, client, HttpVersion::Http1, shutdown).await
     })));
 }

@@ -1,10 +1,6 @@
 //! Tunnels in which nothing moves.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::WebSocketUpgrade, routing::any};
 use futures::{SinkExt as _, StreamExt as _};
@@ -15,7 +11,7 @@ use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsConnector;
@@ -23,7 +19,12 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     LONGER, PATIENCE, SHORT, in_flight, machine, node, node_of,
-    support::{Node, says, tls::trusting_anyone},
+    support::{
+        Node,
+        ports::{self, free_port, opened},
+        says,
+        tls::trusting_anyone,
+    },
     told,
 };
 
@@ -55,7 +56,7 @@ async fn a_websocket_in_which_nothing_moves_is_closed() {
 
 /// A node whose app repeats what it reads on a port of its own, and the port.
 async fn raw(mut port: Value) -> (Node, u16) {
-    let public = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let public = free_port();
     port["port"] = public.into();
     let machine = FakeMachine::of("web", says("http"))
         .service("internal_port", INSIDE.into())
@@ -65,29 +66,8 @@ async fn raw(mut port: Value) -> (Node, u16) {
     let node = node_of(machine, SHORT, 256).await;
     node.catalog.apply([Change::Port((Protocol::Tcp, public), PortHolder::App("web".parse().unwrap()))]);
     let machine = node.catalog.snapshot().machines().next().unwrap().ipv4;
-    let listener = TcpListener::bind(SocketAddr::new(machine.into(), INSIDE)).await.unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let (mut from, mut to) = stream.split();
-                tokio::io::copy(&mut from, &mut to).await
-            });
-        }
-    });
+    ports::echo(SocketAddr::new(machine.into(), INSIDE)).await;
     (node, public)
-}
-
-/// As soon as the edge has opened the port.
-async fn connect(public: u16) -> TcpStream {
-    let opened = async {
-        loop {
-            match TcpStream::connect((Ipv4Addr::LOCALHOST, public)).await {
-                Ok(stream) => return stream,
-                Err(_) => sleep(Duration::from_millis(20)).await,
-            }
-        }
-    };
-    timeout(PATIENCE, opened).await.expect("the port opens")
 }
 
 async fn is_closed_when_silent(node: &Node, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
@@ -104,13 +84,13 @@ async fn is_closed_when_silent(node: &Node, mut stream: impl AsyncRead + AsyncWr
 #[tokio::test]
 async fn a_raw_connection_on_which_nothing_moves_is_closed() {
     let (node, public) = raw(json!({})).await;
-    is_closed_when_silent(&node, connect(public).await).await;
+    is_closed_when_silent(&node, opened(public).await).await;
     let tls = json!({"handlers": ["tls"], "tls_options": {"default_self_signed": true}});
     drop(node);
     let (node, public) = raw(tls).await;
     let connector = TlsConnector::from(Arc::new(trusting_anyone().0));
     let name = ServerName::try_from("web.roost.test").unwrap();
-    is_closed_when_silent(&node, connector.connect(name, connect(public).await).await.unwrap()).await;
+    is_closed_when_silent(&node, connector.connect(name, opened(public).await).await.unwrap()).await;
 }
 
 #[tokio::test]

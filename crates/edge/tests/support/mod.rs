@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each test file uses its own part.
 
 pub mod frames;
+pub mod ports;
 pub mod tls;
 
 use std::{
@@ -139,16 +140,20 @@ impl Node {
     pub async fn metric_line(&self, address: SocketAddr, line: &str) {
         let mut page = String::new();
         for _ in 0..1200 {
-            if let Ok(answer) = self.client.get(format!("http://{address}/metrics").parse().unwrap()).await {
-                page = String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec())
-                    .unwrap();
-                if page.lines().any(|l| l == line) {
-                    return;
-                }
+            page = self.metrics_page(address).await;
+            if page.lines().any(|l| l == line) {
+                return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("not {line}, but\n{page}");
+    }
+
+    /// The edge's metrics, which it has at `address`; empty while it does not answer there.
+    pub async fn metrics_page(&self, address: SocketAddr) -> String {
+        let answer = self.client.get(format!("http://{address}/metrics").parse().unwrap()).await;
+        let Ok(answer) = answer else { return String::new() };
+        String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
     }
 
     /// Waits until a line of an app's log is as wanted: `<app> <machine> <process>: <message>`.
@@ -193,11 +198,6 @@ pub fn record(app: &str) -> AppRecord {
         network: NetworkId(1),
         in_default_network: true,
     }
-}
-
-/// An address on which nobody listens.
-pub async fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 /// An app that says `text`.

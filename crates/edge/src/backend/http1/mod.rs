@@ -26,20 +26,26 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use self::{reading::Reading, sending::Sending};
 use super::{BackendError, MAX_INTERIM};
 use crate::{
-    batched::Batched, headers::Added, hints::Hinting, machine_io::MachineIo, machine_stream::MachineStream,
+    batched::Batched,
+    headers::Added,
+    hints::Hinting,
+    machine_io::MachineIo,
+    machine_stream::{Counted, MachineStream},
     request_body::RequestBody,
 };
 
 pub(crate) struct Http1 {
     io: Batched<MachineIo>,
+    counted: Counted,
     sending: Sending,
     reading: Reading,
 }
 
 impl Http1 {
     pub fn new(stream: MachineStream) -> Self {
-        let io = Batched::new(MachineIo::new(stream));
-        Self { io, sending: Sending::default(), reading: Reading::default() }
+        let MachineStream { tcp, counted } = stream;
+        let io = Batched::new(MachineIo::new(tcp));
+        Self { io, counted, sending: Sending::default(), reading: Reading::default() }
     }
 
     /// Sends `head` with the fields that are `added`, and returns when the head of the answer is here; its body comes from
@@ -92,7 +98,8 @@ impl Http1 {
 
     /// The stream below, after a `101` answer, and what was read of the new protocol already.
     pub fn into_upgraded(self) -> (MachineStream, Bytes) {
-        (self.io.into_inner().into_inner(), self.reading.into_rest())
+        let tcp = self.io.into_inner().into_inner();
+        (MachineStream { tcp, counted: self.counted }, self.reading.into_rest())
     }
 
     /// As far as it goes now.

@@ -48,10 +48,11 @@ struct Room {
 struct Place(Arc<Room>);
 
 impl Http2 {
-    /// Begins to speak HTTP/2, without asking whether the app does.
-    pub async fn handshake<Io>(io: Io) -> Result<Self, h2::Error>
+    /// Begins to speak HTTP/2, without asking whether the app does; `kept` is, for as long as the connection.
+    pub async fn handshake<Io, Kept>(io: Io, kept: Kept) -> Result<Self, h2::Error>
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        Kept: Send + 'static,
     {
         let (sender, connection) = Builder::new()
             .enable_push(false)
@@ -64,7 +65,11 @@ impl Http2 {
             .await?;
         let room =
             Arc::new(Room { taken: AtomicUsize::new(0), most: AtomicUsize::new(limits::APP_H2_STREAMS) });
-        tokio::spawn(drive(connection, room.clone()));
+        let driven = drive(connection, room.clone());
+        tokio::spawn(async move {
+            driven.await;
+            drop(kept);
+        });
         Ok(Self { sender, room })
     }
 
@@ -148,7 +153,7 @@ mod tests {
             app.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
             while app.read_u8().await.is_ok() {}
         });
-        let connection = Http2::handshake(io).await.unwrap();
+        let connection = Http2::handshake(io, ()).await.unwrap();
         let begun = Instant::now();
         let Err(SendError::Failed(BackendError::Http2(error))) =
             connection.stream().unwrap().send(request(), None).await
@@ -169,7 +174,7 @@ mod tests {
             let _asked = app.accept().await.unwrap().unwrap();
             app.accept().await.map(drop)
         });
-        let connection = Http2::handshake(io).await.unwrap();
+        let connection = Http2::handshake(io, ()).await.unwrap();
         let long: Duration = 10 * limits::KEEPALIVE;
         let waited = timeout(long, connection.stream().unwrap().send(request(), None)).await;
         assert!(waited.is_err() && connection.is_open() && !app.is_finished());
