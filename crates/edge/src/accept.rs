@@ -39,6 +39,9 @@ pub(crate) fn begin(
     let Listener { socket, public_port, kind } = listener;
     // What it accepts is prepared as it is.
     socket::prepare(&socket)?;
+    if matches!(kind, ListenerKind::Inside) {
+        socket::stays_on_the_host(&socket);
+    }
     let socket = socket.into_std()?;
     for worker in &edge.workers {
         let _inside = worker.enter();

@@ -9,7 +9,7 @@ use std::{
 
 use roost_routing::{Target, Traffic};
 use tokio::{
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{Instant, timeout},
 };
 
@@ -26,19 +26,10 @@ use crate::{
 /// How a request goes to a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wire {
-    /// On a connection that no other request has meanwhile.
-    Http1(Reuse),
+    /// On a connection that no other request has meanwhile: a kept one that was idle for less than this, or a new one.
+    Http1(Duration),
     /// As a stream among others.
     Http2,
-}
-
-/// Whether a kept connection will do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reuse {
-    /// The request can be sent again, should the connection turn out to be closed.
-    Kept,
-    /// It cannot: only a new connection is known to be open.
-    New,
 }
 
 /// A connection, and whether it was used before.
@@ -56,13 +47,11 @@ pub(crate) async fn connect(
     limit: Duration,
     now: Instant,
 ) -> Result<Connected, Failure> {
-    let reuse = match wire {
-        Wire::Http1(reuse) => reuse,
+    let idle = match wire {
+        Wire::Http1(idle) => idle,
         Wire::Http2 => return stream(edge, permit, limit).await,
     };
-    if reuse == Reuse::Kept
-        && let Some(connection) = edge.pool.take(&PoolKey::new(permit.target(), permit.port()), now)
-    {
+    if let Some(connection) = edge.pool.take(&PoolKey::new(permit.target(), permit.port()), idle, now) {
         return Ok(Connected { backend: Backend::Http1(connection), reused: true });
     }
     let stream = dial(permit, limit).await?;
@@ -112,9 +101,10 @@ async fn dial_any(target: &Target, port: u16, limit: Duration) -> io::Result<Tcp
 }
 
 async fn dial_one(ip: IpAddr, port: u16, limit: Duration) -> io::Result<TcpStream> {
-    let stream = timeout(limit, TcpStream::connect(SocketAddr::new(ip, port))).await??;
-    socket::prepare(&stream)?;
-    Ok(stream)
+    let socket = if ip.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket::prepare(&socket)?;
+    socket::stays_on_the_host(&socket);
+    timeout(limit, socket.connect(SocketAddr::new(ip, port))).await?
 }
 
 fn failure(target: &Target, port: u16, error: &io::Error) -> Failure {

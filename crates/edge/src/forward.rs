@@ -12,13 +12,13 @@ use roost_routing::{Route, replay::Transform};
 use crate::{
     backend::{Backend, SendError},
     client_body::ClientBody,
-    connect::{Connected, Reuse, Wire},
+    connect::{Connected, Wire},
     failure::{Code, Failure},
     framing,
     headers::Added,
     hints::Hints,
     in_time::{Looks, within},
-    limits::ANSWER_TIMEOUT,
+    limits::{ANSWER_TIMEOUT, IDLE_CONNECTION, SURELY_OPEN},
     request_body::{RequestBody, Room, Upload},
     slow::SlowClients,
 };
@@ -135,13 +135,14 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// How it is sent to an app that speaks HTTP/2, or does not. Protocols are switched by HTTP/1.1 alone; a
-    /// connection of its kind that was kept may turn out to be closed.
+    /// How it is sent to an app that speaks HTTP/2, or does not. Protocols are switched by HTTP/1.1 alone. A
+    /// connection of its kind that was kept may turn out to be closed: what can not be sent again then takes one that
+    /// was used a moment ago.
     pub fn wire(&self, app_speaks_h2: bool) -> Wire {
         if app_speaks_h2 && !self.upgrades {
             return Wire::Http2;
         }
-        Wire::Http1(if self.repeatable { Reuse::Kept } else { Reuse::New })
+        Wire::Http1(if self.repeatable { IDLE_CONNECTION } else { SURELY_OPEN })
     }
 
     /// Sends over `connected`. Fails where the request may have reached the app. The answer may take as long as an

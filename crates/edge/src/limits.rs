@@ -130,6 +130,9 @@ pub const IDLE_PER_MACHINE: usize = 64;
 /// How long an idle connection is kept: shorter than the 5 s after which common runtimes close it.
 pub const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
+/// No runtime closes a connection that was used so short a time ago, unless it ends itself; the shortest that is common is 2 s.
+pub const SURELY_OPEN: Duration = Duration::from_secs(1);
+
 /// Longest body of a request that an app can have replayed, and the bytes of all bodies that are kept for that.
 /// A piece counts 64 bytes more than it has.
 pub const MAX_REPLAYED_BODY: usize = 1024 * 1024;

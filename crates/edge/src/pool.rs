@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -51,12 +52,12 @@ impl Default for Pool {
 }
 
 impl Pool {
-    /// The connection that was used last, if one still lives.
-    pub fn take(&self, key: &PoolKey, now: Instant) -> Option<Box<Http1>> {
+    /// The connection that was used last, if one still lives that was used less than `idle` ago.
+    pub fn take(&self, key: &PoolKey, idle: Duration, now: Instant) -> Option<Box<Http1>> {
         loop {
-            let idle = self.part().get_mut(key)?.pop()?;
-            let mut connection = idle.connection;
-            if now.duration_since(idle.since) < IDLE_CONNECTION && connection.is_idle() {
+            let last = self.part().get_mut(key)?.pop_if(|last| now.duration_since(last.since) < idle)?;
+            let mut connection = last.connection;
+            if connection.is_idle() {
                 return Some(connection);
             }
         }

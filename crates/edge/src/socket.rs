@@ -25,6 +25,13 @@ pub(crate) fn prepare(socket: &impl AsFd) -> io::Result<()> {
     socket.set_tcp_keepalive(&keepalive)
 }
 
+/// Between here and a machine nothing is lost or late, so nothing is to be learnt of the way: BBR, which many hosts have for
+/// their clients' sake, would set a timer for what it holds back. To be said before the socket connects or listens.
+pub(crate) fn stays_on_the_host(socket: &impl AsFd) {
+    // Every kernel has it; without, the host's choice does as well, at more cost.
+    let _ = SockRef::from(socket).set_tcp_congestion(b"reno");
+}
+
 /// A client's socket, with the connection's places: on an event loop, which costs some hundred bytes, or only a descriptor.
 #[derive(Debug)]
 pub(crate) enum Socket {

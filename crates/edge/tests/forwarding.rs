@@ -15,7 +15,7 @@ use futures::{SinkExt, StreamExt, stream};
 use http::HeaderMap;
 use http_body_util::BodyExt;
 use roost_fake_host::FakeMachine;
-use support::{Node, open_connections, says};
+use support::{Node, recent_connections, says};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -129,12 +129,23 @@ async fn an_answer_before_the_end_of_the_upload_reaches_the_client() {
 async fn connections_to_the_machine_are_kept() {
     let peer = |info: axum::extract::Request| async move { info.headers().len().to_string() };
     let node = Node::with([FakeMachine::of("web", Router::new().fallback(peer)).started()]).await;
+    let machine = node.catalog.snapshot().machines().next().unwrap().clone();
+    let connections = || recent_connections(SocketAddrV4::new(machine.ipv4, 18080));
+    let say = async || {
+        let request = node.request("web", "/").method("POST").body(Body::from("hello")).unwrap();
+        assert_eq!(node.send(request).await.status, 200);
+    };
     for _ in 0..50 {
         assert_eq!(node.get("web", "/").await.status, 200);
+        say().await;
     }
-    let id = node.catalog.snapshot().machines().next().unwrap().clone();
-    let open = open_connections(SocketAddrV4::new(id.ipv4, 18080));
-    assert_eq!(open, 1, "fifty requests one after another need one connection");
+    assert_eq!(connections(), 1, "a hundred requests one after another need one connection");
+    // Longer than after which a connection will do that may turn out to be closed, for what can not be sent twice.
+    sleep(Duration::from_millis(1_200)).await;
+    say().await;
+    assert_eq!(connections(), 2);
+    assert_eq!(node.get("web", "/").await.status, 200);
+    assert_eq!(connections(), 2);
 }
 
 #[tokio::test]

@@ -207,7 +207,17 @@ pub fn says(text: &'static str) -> Router {
 
 /// Established connections to `address`, as the kernel counts them.
 pub fn open_connections(address: SocketAddrV4) -> usize {
+    connections(address).filter(|line| line.contains(" 01 ")).count()
+}
+
+/// Connections to `address` that are open, or were closed here within the last minute.
+pub fn recent_connections(address: SocketAddrV4) -> usize {
+    connections(address).count()
+}
+
+fn connections(address: SocketAddrV4) -> impl Iterator<Item = String> {
     let hex = format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    table.lines().filter(|line| line.split_whitespace().nth(2) == Some(&hex) && line.contains(" 01 ")).count()
+    let lines: Vec<_> = table.lines().map(str::to_owned).collect();
+    lines.into_iter().filter(move |line| line.split_whitespace().nth(2) == Some(&hex))
 }
