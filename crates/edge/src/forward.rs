@@ -32,6 +32,7 @@ pub(crate) struct Outgoing<'a> {
     /// Absent where the body is empty.
     upload: Option<Upload>,
     upgrades: bool,
+    /// To send it twice does no harm.
     repeatable: bool,
     /// The machine has no such file among those that it serves itself.
     past_statics: bool,
@@ -63,7 +64,7 @@ impl<'a> Outgoing<'a> {
             framing::announce_chunks(&mut head.headers);
         }
         let upgrades = roost_wire::fields::upgrade(&head.headers).is_some();
-        let repeatable = upload.is_none() && !upgrades && is_idempotent(&head.method);
+        let repeatable = !upgrades && is_idempotent(&head.method);
         let body = Some(body);
         Self { head, beside, body, upload, upgrades, repeatable, past_statics: false }
     }
@@ -109,7 +110,11 @@ impl<'a> Outgoing<'a> {
     /// Whether it asks for a file that a machine with this route may serve without the app.
     pub fn may_be_static(&self, route: &Route) -> bool {
         let reads = matches!(self.head.method, Method::GET | Method::HEAD);
-        !self.past_statics && reads && self.repeatable && route.may_be_static(self.head.uri.path())
+        !self.past_statics
+            && reads
+            && !self.upgrades
+            && self.upload.is_none()
+            && route.may_be_static(self.head.uri.path())
     }
 
     /// The machine has no such file: the app may.
@@ -136,13 +141,13 @@ impl<'a> Outgoing<'a> {
     }
 
     /// How it is sent to an app that speaks HTTP/2, or does not. Protocols are switched by HTTP/1.1 alone. A
-    /// connection of its kind that was kept may turn out to be closed: what can not be sent again then takes one that
-    /// was used a moment ago.
+    /// connection of its kind that was kept may turn out to be closed: what can not be sent again then, or perhaps not,
+    /// takes one that was used a moment ago.
     pub fn wire(&self, app_speaks_h2: bool) -> Wire {
         if app_speaks_h2 && !self.upgrades {
             return Wire::Http2;
         }
-        Wire::Http1(if self.repeatable { IDLE_CONNECTION } else { SURELY_OPEN })
+        Wire::Http1(if self.repeatable && self.upload.is_none() { IDLE_CONNECTION } else { SURELY_OPEN })
     }
 
     /// Sends over `connected`. Fails where the request may have reached the app. The answer may take as long as an
@@ -186,7 +191,9 @@ impl<'a> Outgoing<'a> {
                 Ok(Sent::Again(Code::NoAnswer.into()))
             }
             // A kept connection that the app closed in the same moment: it never read the request.
-            Err(SendError::Failed(error)) if reused && self.repeatable && error.was_closed() => {
+            Err(SendError::Failed(error))
+                if reused && self.repeatable && error.was_closed() && self.begin_again() =>
+            {
                 Ok(Sent::Again(Code::NoAnswer.into()))
             }
             Err(SendError::Failed(error)) => Err(error.into()),

@@ -18,7 +18,7 @@ use roost_fake_host::FakeMachine;
 use support::{Node, recent_connections, says};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     sync::mpsc,
     time::{sleep, timeout},
 };
@@ -146,6 +146,39 @@ async fn connections_to_the_machine_are_kept() {
     assert_eq!(connections(), 2);
     assert_eq!(node.get("web", "/").await.status, 200);
     assert_eq!(connections(), 2);
+}
+
+/// An app that answers the first request of each connection, and closes at the second.
+async fn answers_once(listener: TcpListener) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            let mut read = Vec::new();
+            while !read.ends_with(b"\r\n\r\nhello") {
+                assert!(stream.read_buf(&mut read).await.unwrap() > 0);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nonce").await.unwrap();
+            let _ = stream.read_buf(&mut read).await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_turns_out_to_be_closed_loses_nothing_that_may_be_sent_twice() {
+    let app = FakeMachine::of("web", says("")).listens_after(Duration::from_secs(3600));
+    let node = Node::with([app.started()]).await;
+    let ipv4 = node.catalog.snapshot().machines().next().unwrap().ipv4;
+    tokio::spawn(answers_once(TcpListener::bind((ipv4, 18080)).await.unwrap()));
+    let send = async |method: &str| {
+        let request = node.request("web", "/").method(method).body(Body::from("hello")).unwrap();
+        let answer = node.send(request).await;
+        (answer.status.as_u16(), answer.code().map(str::to_owned))
+    };
+    for _ in 0..3 {
+        assert_eq!(send("PUT").await, (200, None));
+    }
+    // The app may have read it.
+    assert_eq!(send("POST").await, (502, Some("E303".to_owned())));
+    assert_eq!(send("POST").await, (200, None));
 }
 
 #[tokio::test]
