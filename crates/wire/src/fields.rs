@@ -7,12 +7,14 @@ use http::{
 };
 
 /// Of one connection, not of the message (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 5] = [
+const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
     HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
+    header::TE,
     header::TRANSFER_ENCODING,
+    header::UPGRADE,
 ];
 
 /// `Connection` may not take these away: they say where a message ends and whom it is for.
@@ -28,11 +30,10 @@ pub fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 /// names `upgrade` does the `Upgrade` header mean anything. HTTP/2 is not offered to apps in this way: requests
 /// inside would pass the edge by, with whatever headers their client likes.
 pub fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
-    connection_options(headers)
-        .any(|option| option.eq_ignore_ascii_case("upgrade"))
-        .then(|| headers.get(header::UPGRADE).cloned())
-        .flatten()
-        .filter(|protocol| !protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2"))
+    let protocol = headers.get(header::UPGRADE)?;
+    let is_h2 = protocol.as_bytes().to_ascii_lowercase().starts_with(b"h2");
+    let is_meant = connection_options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"));
+    (is_meant && !is_h2).then(|| protocol.clone())
 }
 
 /// Writes a field as HTTP/1.1 does.
@@ -44,28 +45,27 @@ pub fn write(to: &mut impl BufMut, name: &HeaderName, value: &HeaderValue) {
 
 /// Takes away what is of the connection alone.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    // One look at all names is cheaper than one for each of these, and most messages have none.
-    if !headers
-        .keys()
-        .any(|name| *name == header::UPGRADE || *name == header::TE || HOP_BY_HOP.contains(name))
-    {
+    // One look at all names is cheaper than one for each of these, and most messages have none, or one.
+    let here: Vec<HeaderName> = headers.keys().filter(|name| HOP_BY_HOP.contains(name)).cloned().collect();
+    if here.is_empty() {
         return;
     }
     // Of the transfer codings only trailers make sense past this hop, and `Connection` names `TE` as well.
-    let trailers = headers.get_all(header::TE).iter().filter_map(|te| te.to_str().ok());
-    let trailers = trailers.flat_map(|te| te.split(',')).any(|te| te.trim().eq_ignore_ascii_case("trailers"));
-    if headers.contains_key(header::CONNECTION) {
-        let named: Vec<HeaderName> =
-            connection_options(headers).filter_map(|name| name.parse().ok()).collect();
+    let trailers = here.contains(&header::TE) && {
+        let codings = headers.get_all(header::TE).iter().filter_map(|te| te.to_str().ok());
+        codings.flat_map(|te| te.split(',')).any(|te| te.trim().eq_ignore_ascii_case("trailers"))
+    };
+    if here.contains(&header::CONNECTION) {
+        // What is said most is no name of a field.
+        let names = connection_options(headers).filter(|name| !name.eq_ignore_ascii_case("close"));
+        let named: Vec<HeaderName> = names.filter_map(|name| name.parse().ok()).collect();
         named.iter().filter(|name| !END_TO_END.contains(name)).for_each(|name| drop(headers.remove(name)));
     }
     // Where chunks say where a message ends, its length says nothing (RFC 9112, section 6.3).
-    if headers.contains_key(header::TRANSFER_ENCODING) {
+    if here.contains(&header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
     }
-    HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(name)));
-    headers.remove(header::UPGRADE);
-    headers.remove(header::TE);
+    here.iter().for_each(|name| drop(headers.remove(name)));
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
