@@ -124,12 +124,17 @@ impl<'a> Outgoing<'a> {
 
     /// Makes it ready for another machine, from the beginning; false when its body was too large to be kept.
     pub fn begin_again(&mut self) -> bool {
-        match &self.upload {
-            None => self.body = Some(RequestBody::Empty),
-            Some(upload) => self.body = upload.again(),
-        }
         self.head.headers.remove(PREFERRED_UNAVAILABLE);
         self.past_statics = false;
+        self.rewind()
+    }
+
+    /// Its body from the beginning; false when that was not kept.
+    fn rewind(&mut self) -> bool {
+        self.body = match &self.upload {
+            None => Some(RequestBody::Empty),
+            Some(upload) => upload.again(),
+        };
         self.body.is_some()
     }
 
@@ -192,7 +197,7 @@ impl<'a> Outgoing<'a> {
             }
             // A kept connection that the app closed in the same moment: it never read the request.
             Err(SendError::Failed(error))
-                if reused && self.repeatable && error.was_closed() && self.begin_again() =>
+                if reused && self.repeatable && error.was_closed() && self.rewind() =>
             {
                 Ok(Sent::Again(Code::NoAnswer.into()))
             }

@@ -6,7 +6,7 @@
 //! those that apps trust are removed. To the client: `Fly-Request-Id`, `Via`, and `Server` where the
 //! app sends none.
 
-use std::{net::IpAddr, ops::Range};
+use std::net::IpAddr;
 
 use bytes::{BufMut, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
@@ -41,10 +41,9 @@ const WRITTEN: usize = 384;
 /// What all requests of one connection say of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
-    /// As HTTP/1.1 writes it.
+    fields: [(HeaderName, HeaderValue); 7],
+    /// The same, as HTTP/1.1 writes it.
     written: Vec<u8>,
-    /// Each field's name, and where its value is.
-    fields: [(HeaderName, Range<usize>); 7],
 }
 
 /// What the edge tells an app beside what the client said. Over HTTP/1.1 it never becomes a part of the request's
@@ -59,36 +58,21 @@ pub(crate) struct Added<'a> {
 impl Told {
     pub fn of(client: &Client, region: &HeaderValue) -> Self {
         let (peer, local) = (text(client.peer.ip()), text(client.local.ip()));
-        let port = client.local.port().to_string();
+        let port = HeaderValue::from(client.local.port());
         let (scheme, ssl) = if client.tls.is_some() { ("https", "on") } else { ("http", "off") };
-        let mut written = Vec::with_capacity(WRITTEN);
-        let mut field = |name: HeaderName, value: &[&str]| {
-            written.extend_from_slice(name.as_str().as_bytes());
-            written.extend_from_slice(b": ");
-            let begin = written.len();
-            value.iter().for_each(|part| written.extend_from_slice(part.as_bytes()));
-            let value = begin..written.len();
-            written.extend_from_slice(b"\r\n");
-            (name, value)
-        };
         let fields = [
             // Client, then the address that it reached.
-            field(X_FORWARDED_FOR, &[&peer, ", ", &local]),
-            field(X_FORWARDED_PORT, &[&port]),
-            field(X_FORWARDED_PROTO, &[scheme]),
-            field(X_FORWARDED_SSL, &[ssl]),
-            field(CLIENT_IP, &[&peer]),
-            field(FORWARDED_PORT, &[&port]),
-            field(REGION, &[region.to_str().unwrap_or_default()]),
+            (X_FORWARDED_FOR, value([&peer, ", ", &local].concat())),
+            (X_FORWARDED_PORT, port.clone()),
+            (X_FORWARDED_PROTO, HeaderValue::from_static(scheme)),
+            (X_FORWARDED_SSL, HeaderValue::from_static(ssl)),
+            (CLIENT_IP, value(peer)),
+            (FORWARDED_PORT, port),
+            (REGION, region.clone()),
         ];
-        Self { written, fields }
-    }
-
-    fn fields(&self) -> impl Iterator<Item = (&HeaderName, HeaderValue)> {
-        // What was written is text.
-        self.fields.iter().filter_map(|(name, value)| {
-            Some((name, HeaderValue::from_bytes(self.written.get(value.clone())?).ok()?))
-        })
+        let mut written = Vec::with_capacity(WRITTEN);
+        fields.iter().for_each(|(name, value)| fields::write(&mut written, name, value));
+        Self { fields, written }
     }
 }
 
@@ -119,11 +103,11 @@ impl Added<'_> {
     /// Makes it a part of `headers`, where the client may have said some of it, too.
     pub fn insert_into(self, headers: &mut HeaderMap) {
         headers.reserve(self.told.fields.len() + 2);
-        for (name, value) in self.told.fields() {
+        for (name, value) in &self.told.fields {
             if *name == X_FORWARDED_FOR {
-                fields::append(headers, X_FORWARDED_FOR, value);
+                fields::append(headers, X_FORWARDED_FOR, value.clone());
             } else if *name != X_FORWARDED_PORT || !headers.contains_key(name) {
-                headers.insert(name.clone(), value);
+                headers.insert(name.clone(), value.clone());
             }
         }
         headers.insert(REQUEST_ID, self.id.0);
@@ -241,6 +225,10 @@ fn via(version: Version) -> &'static str {
         Version::HTTP_3 => "3 roost",
         _ => "1.1 roost",
     }
+}
+
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 #[cfg(test)]

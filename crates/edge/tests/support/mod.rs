@@ -207,17 +207,17 @@ pub fn says(text: &'static str) -> Router {
 
 /// Established connections to `address`, as the kernel counts them.
 pub fn open_connections(address: SocketAddrV4) -> usize {
-    connections(address).filter(|line| line.contains(" 01 ")).count()
+    connections(address).iter().filter(|line| line.contains(" 01 ")).count()
 }
 
 /// Connections to `address` that are open, or were closed here within the last minute.
 pub fn recent_connections(address: SocketAddrV4) -> usize {
-    connections(address).count()
+    connections(address).len()
 }
 
-fn connections(address: SocketAddrV4) -> impl Iterator<Item = String> {
+fn connections(address: SocketAddrV4) -> Vec<String> {
     let hex = format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let lines: Vec<_> = table.lines().map(str::to_owned).collect();
-    lines.into_iter().filter(move |line| line.split_whitespace().nth(2) == Some(&hex))
+    let lines = table.lines().filter(|line| line.split_whitespace().nth(2) == Some(&hex));
+    lines.map(str::to_owned).collect()
 }
