@@ -5,10 +5,17 @@
 //!         ─► handlers: TLS, HTTP, or bytes
 //! ```
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    os::fd::AsFd as _,
+    sync::Arc,
+};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{Interest, unix::AsyncFd},
+    net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Duration, sleep},
 };
@@ -45,22 +52,56 @@ pub(crate) fn begin(
     let socket = socket.into_std()?;
     for worker in &edge.workers {
         let _inside = worker.enter();
-        let socket = TcpListener::from_std(socket.try_clone()?)?;
-        let listener = Listener { socket, public_port, kind: kind.clone() };
-        tasks.spawn_on(accept(edge.clone(), listener, room.clone(), shutdown.clone()), worker);
+        let socket = socket.try_clone()?;
+        // SAFETY: the descriptor is owned by the `AsyncFd` and never replaced.
+        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE)? };
+        let entrance = Entrance { socket, public_port, kind: kind.clone() };
+        tasks.spawn_on(accept(edge.clone(), entrance, room.clone(), shutdown.clone()), worker);
     }
     Ok(())
 }
 
+/// A listener, on the event loop of one thread.
+struct Entrance {
+    socket: AsyncFd<TcpListener>,
+    public_port: u16,
+    kind: ListenerKind,
+}
+
+impl Entrance {
+    /// The next connection.
+    async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        loop {
+            let mut ready = self.socket.readable().await?;
+            if !self.has_next() {
+                ready.clear_ready();
+                continue;
+            }
+            // Another thread may have been faster.
+            let Ok(accepted) = ready.try_io(|socket| socket.get_ref().accept()) else { continue };
+            let (stream, peer) = accepted?;
+            stream.set_nonblocking(true)?;
+            return Ok((TcpStream::from_std(stream)?, peer));
+        }
+    }
+
+    /// Asked before each: the kernel makes a whole socket before it sees that nobody is there for it, so that to accept in vain costs
+    /// as much as to accept. A signal leaves it open.
+    fn has_next(&self) -> bool {
+        let mut socket = [PollFd::new(self.socket.get_ref().as_fd(), PollFlags::POLLIN)];
+        poll(&mut socket, PollTimeout::ZERO).map_or(true, |ready| ready > 0)
+    }
+}
+
 /// Accepts on one thread. At most `room` connections are open; the next one waits in the
 /// kernel's queue.
-async fn accept(edge: Arc<Edge>, listener: Listener, room: Arc<Semaphore>, shutdown: CancellationToken) {
-    let Listener { socket, public_port, kind } = listener;
+async fn accept(edge: Arc<Edge>, entrance: Entrance, room: Arc<Semaphore>, shutdown: CancellationToken) {
     while let Some(Ok(permit)) = shutdown.run_until_cancelled(Arc::clone(&room).acquire_owned()).await {
-        let Some(accepted) = shutdown.run_until_cancelled(socket.accept()).await else { break };
+        let Some(accepted) = shutdown.run_until_cancelled(entrance.next()).await else { break };
         match accepted {
             Ok((stream, peer)) => {
-                let arrived = Arrived { stream, peer, public_port, kind: kind.clone() };
+                let Entrance { public_port, kind, .. } = &entrance;
+                let arrived = Arrived { stream, peer, public_port: *public_port, kind: kind.clone() };
                 // Boxed: it is large, and is moved some times before it runs.
                 let connection = Box::pin(connection(edge.clone(), arrived, permit, shutdown.clone()));
                 edge.tasks.spawn(to_end(connection));

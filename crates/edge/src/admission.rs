@@ -22,9 +22,7 @@ pub(crate) fn check(edge: &Edge, over: Over, app: &AppName, client: &Client) -> 
 }
 
 /// As [`check`], for what came to this app first: the connection becomes the app's.
-pub(crate) fn enter(edge: &Edge, over: Over, app: &AppName, client: &Client) -> Result<(), Failure> {
-    let snapshot = edge.catalog.load();
-    let Some(app) = snapshot.app(app) else { return Ok(()) };
+pub(crate) fn enter(edge: &Edge, over: Over, app: &AppEntry, client: &Client) -> Result<(), Failure> {
     source(app, over, client)?;
     if let Some(seat) = &client.seat {
         seat.belong_to(&app.traffic, || most(edge, app, over, client))?;

@@ -50,6 +50,11 @@ pub const LINGER: Duration = Duration::from_secs(2);
 /// Most bytes that are buffered of a head or a piece of a body, each way.
 pub const MAX_BUFFER: usize = 64 * 1024;
 
+/// Most bytes of one piece of an answer while its client takes each at once, and how soon that is: what is held of an
+/// answer is then no more than the client takes in so long a time.
+pub const LARGEST_PIECE: usize = 256 * 1024;
+pub const TAKEN_AT_ONCE: Duration = Duration::from_millis(20);
+
 /// Requests at once on one HTTP/2 connection: what RFC 9113 (section 6.5.2) gives as the least.
 pub const H2_STREAMS: u32 = 100;
 

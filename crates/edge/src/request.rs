@@ -91,10 +91,12 @@ async fn serve(
         return Ok(answer.map(AnswerBody::Own));
     }
     let app = app(edge, client, &host)?;
-    admission::enter(edge, Over::Http, &app, client)
-        .inspect_err(|failure| edge.not_served(&app, Some(id), Duration::ZERO, failure))?;
-    if let Some(answer) = well_known::to_https(edge, client, &app, &head) {
-        return Ok(answer.map(AnswerBody::Own));
+    if let Some(app) = edge.catalog.load().app(&app) {
+        admission::enter(edge, Over::Http, app, client)
+            .inspect_err(|failure| edge.not_served(&app.name, Some(id), Duration::ZERO, failure))?;
+        if let Some(answer) = well_known::to_https(edge, client, app, &head) {
+            return Ok(answer.map(AnswerBody::Own));
+        }
     }
     let journey = Journey::new(edge, app, client.public_port, headers::steering(&head.headers));
     let added = headers::to_app(&mut head.headers, edge, client, id, head.version);

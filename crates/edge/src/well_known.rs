@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use http_body_util::Full;
-use roost_model::AppName;
+use roost_catalog::AppEntry;
 use roost_records::ChallengeKind;
 
 use crate::{client::Client, context::Edge, destination};
@@ -30,14 +30,12 @@ pub(crate) fn challenge(edge: &Edge, head: &Parts) -> Option<Response<Full<Bytes
 pub(crate) fn to_https(
     edge: &Edge,
     client: &Client,
-    app: &AppName,
+    app: &AppEntry,
     head: &Parts,
 ) -> Option<Response<Full<Bytes>>> {
     let https_port = edge.https_port?;
     // Between machines there is nobody to hide from, and no certificate for the name that they use.
-    if client.tls.is_some()
-        || client.is_inside()
-        || !destination::port(edge.catalog.load().app(app)?, client.public_port)?.force_https
+    if client.tls.is_some() || client.is_inside() || !destination::port(app, client.public_port)?.force_https
     {
         return None;
     }

@@ -63,7 +63,7 @@ pub(crate) async fn serve(
     let mut stops = pin!(shutdown.cancelled());
     let mut waits = false;
     loop {
-        let mut talk = Talk { connection, ledger: &ledger, watch: &mut watch };
+        let mut talk = Talk { connection: &mut connection, ledger: &ledger, watch: &mut watch };
         let turn = tokio::select! {
             biased;
             turn = &mut talk => turn,
@@ -76,13 +76,13 @@ pub(crate) async fn serve(
                 // A client may be sending on an idle connection right now. In a handover there is time to wait for
                 // it, and to close with its answer.
                 if edge.config.handover.limit().is_none() {
-                    Pin::new(&mut talk.connection).graceful_shutdown();
+                    Pin::new(&mut *talk.connection).graceful_shutdown();
                 }
                 timeout(edge.config.grace(), &mut talk).await.unwrap_or(Turn::Ended(Ok(())))
             }
         };
         // None: it is another protocol's now.
-        let Some(parts) = talk.connection.into_parts() else { return Ok(End::Over) };
+        let Some(parts) = connection.into_parts() else { return Ok(End::Over) };
         let refused = parts.io.inner().refusal();
         let (early, io) = bare(parts.io).after(parts.read_buf).into_parts();
         match turn {
@@ -152,7 +152,7 @@ pub(crate) fn upgraded(connection: Upgraded) -> io::Result<Rewound<ClientIo>> {
 
 /// hyper at work, until it has ended or has had nothing to do for a while.
 struct Talk<'a, S: HttpService<Incoming>> {
-    connection: UpgradeableConnection<ClientStream, S>,
+    connection: &'a mut UpgradeableConnection<ClientStream, S>,
     ledger: &'a Ledger,
     watch: &'a mut Watch,
 }
@@ -166,7 +166,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turn> {
         let Self { connection, ledger, watch } = self.get_mut();
         let closed = ledger.is_closed();
-        if let Poll::Ready(ended) = Pin::new(connection).poll(cx) {
+        if let Poll::Ready(ended) = Pin::new(&mut **connection).poll(cx) {
             return Poll::Ready(Turn::Ended(ended));
         }
         while watch.is_due(cx) {

@@ -9,6 +9,7 @@
 //! moves the bytes of both directions. An idle connection is moved by nobody; it is asked whether it still lives
 //! before it is used again.
 
+mod piece_size;
 mod reading;
 mod sending;
 

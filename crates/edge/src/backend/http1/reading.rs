@@ -13,7 +13,7 @@ use roost_wire::answer::{self, Chunks, Framing, Head, Invalid, Piece};
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
-use super::{BackendError, MAX_INTERIM};
+use super::{BackendError, MAX_INTERIM, piece_size::PieceSize};
 use crate::{hints::Hinting, limits::MAX_BUFFER};
 
 /// Read at a time of a head and what comes with it.
@@ -24,6 +24,7 @@ pub(super) struct Reading {
     input: BytesMut,
     /// It has room for more than a head.
     is_large: bool,
+    piece: PieceSize,
     state: State,
     /// The connection may serve again after this answer.
     keeps: bool,
@@ -46,13 +47,15 @@ enum State {
 
 impl Default for Reading {
     fn default() -> Self {
-        Self { input: BytesMut::new(), is_large: false, state: State::Ended, keeps: true }
+        let (input, piece) = (BytesMut::new(), PieceSize::default());
+        Self { input, is_large: false, piece, state: State::Ended, keeps: true }
     }
 }
 
 impl Reading {
     pub fn begin(&mut self, method: &Method) {
         self.state = State::Head { method: method.clone(), interim: 0, searched: 0 };
+        self.piece = PieceSize::default();
     }
 
     pub fn has_ended(&self) -> bool {
@@ -182,17 +185,18 @@ impl Reading {
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Some(Err(self.broken(error)))),
             }
+            let most = self.piece.next();
             let wanted = match self.state {
-                State::Length(left) => usize::try_from(left).unwrap_or(MAX_BUFFER),
-                _ => MAX_BUFFER,
+                State::Length(left) => usize::try_from(left).map_or(most, |left| left.min(most)),
+                _ => most,
             };
-            match ready!(self.poll_read(io, wanted.min(MAX_BUFFER), cx)) {
+            match ready!(self.poll_read(io, wanted, cx)) {
                 Ok(0) if matches!(self.state, State::UntilClose) => {
                     self.state = State::Ended;
                     return Poll::Ready(None);
                 }
                 Ok(0) => return Poll::Ready(Some(Err(self.broken(BackendError::Incomplete)))),
-                Ok(_) => {}
+                Ok(count) => self.piece.read(count),
                 Err(error) => return Poll::Ready(Some(Err(self.broken(BackendError::Io(error))))),
             }
         }
