@@ -32,9 +32,10 @@ impl PieceSize {
         self.bytes
     }
 
-    /// So many bytes have been read and are handed on.
+    /// So many bytes have been read and are handed on. An app that gives less is not given room for more.
     pub fn read(&mut self, count: usize) {
         self.filled = (count >= self.bytes).then(Instant::now);
+        self.bytes = count.clamp(MAX_BUFFER, self.bytes);
     }
 }
 
@@ -61,11 +62,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_app_that_gives_little_is_read_in_small_pieces() {
-        let mut size = PieceSize::default();
-        for _ in 0..4 {
-            size.read(MAX_BUFFER - 1);
+        let mut size = PieceSize { bytes: LARGEST_PIECE, filled: None };
+        for given in [2 * MAX_BUFFER, 1, MAX_BUFFER - 1] {
+            assert!(size.next() > given);
+            size.read(given);
             advance(Duration::from_millis(1)).await;
-            assert_eq!(size.next(), MAX_BUFFER);
+            assert_eq!(size.next(), given.max(MAX_BUFFER));
         }
     }
 }
