@@ -54,7 +54,11 @@ impl Docker {
     async fn start() -> Result<Self> {
         let output =
             Command::new(DAEMON_SCRIPT).stderr(Stdio::inherit()).output().context("run script/dockerd")?;
-        ensure!(output.status.success(), "script/dockerd failed");
+        // This network leads nowhere, so it was fetched before.
+        ensure!(
+            output.status.success(),
+            "script/dockerd finds no daemon: run it once, or script/test, which does"
+        );
         let programs = String::from_utf8(output.stdout)?.trim().to_owned();
         // Short, because sockets live below it.
         let folder = tempfile::Builder::new().prefix("rd-").rand_bytes(4).tempdir_in("/tmp")?;
