@@ -159,7 +159,8 @@ pub const MAX_QUEUED: usize = 1000;
 /// that says so may be behind its host.
 pub const STALE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a node that has just started may take to learn which apps and machines there are.
+/// How long a node that has just started may take to learn which apps and machines there are, or to hear a host
+/// of which it has an old copy.
 pub const READY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A waiting request looks again at least this often, whatever it was waiting for.

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use roost_catalog::{Changes, Snapshot};
+use roost_catalog::{AppEntry, Changes, Snapshot};
 use roost_model::{AppName, MachineId};
 use roost_routing::{Ask, Choice, Over, Pending, Steering, Target, Unavailable, choose};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -49,9 +49,9 @@ enum Step {
     Wait(Pending),
     /// The snapshot is too young to say that there is nothing.
     NotReady,
-    /// Nothing to choose from, as far as a copy knows that may be behind by a moment: a deploy can have
-    /// ended just now.
-    Nothing(Failure),
+    /// Nothing to choose from, as far as a copy knows that may be behind; to be believed when it is the same after so
+    /// long.
+    Nothing(Failure, Duration),
 }
 
 impl Journey {
@@ -175,10 +175,10 @@ impl Journey {
             Choice::Queue => Ok(Step::Queue),
             Choice::Wait(pending) => Ok(Step::Wait(pending)),
             Choice::Unavailable(Unavailable::NoMachines) if !hosts_are_known(&snapshot) => Ok(Step::NotReady),
-            Choice::Unavailable(why @ (Unavailable::NoMachines | Unavailable::Cordoned)) => {
-                Ok(Step::Nothing(why.into()))
-            }
-            Choice::Unavailable(why) => Err(why.into()),
+            Choice::Unavailable(why) => match patience(why, &snapshot, app) {
+                Some(patience) => Ok(Step::Nothing(why.into(), patience)),
+                None => Err(why.into()),
+            },
         }
     }
 
@@ -212,8 +212,8 @@ impl Journey {
                 self.last = if healthy { Code::Unhealthy } else { Code::WakeTimeout }.into();
                 self.change().await;
             }
-            Step::Nothing(why) if self.begun.elapsed() > limits::STALE_PATIENCE => return Err(why),
-            Step::Nothing(why) => {
+            Step::Nothing(why, patience) if self.begun.elapsed() > patience => return Err(why),
+            Step::Nothing(why, _) => {
                 self.last = why;
                 self.change().await;
             }
@@ -239,6 +239,23 @@ impl Journey {
     fn recheck(&self) -> Instant {
         self.deadline.min(Instant::now() + limits::RECHECK)
     }
+}
+
+/// How long a copy may be behind that shows nothing to choose from: a deploy can have ended just now. It may be older by
+/// far after a start, until the machines' hosts are heard.
+fn patience(why: Unavailable, snapshot: &Snapshot, app: &AppEntry) -> Option<Duration> {
+    use Unavailable::{Asleep, Cordoned, Failed, NoMachines};
+    match why {
+        NoMachines | Cordoned | Asleep | Failed if !is_heard(snapshot, app) => Some(limits::READY_PATIENCE),
+        NoMachines | Cordoned => Some(limits::STALE_PATIENCE),
+        _ => None,
+    }
+}
+
+/// The hosts of the app's machines are connected.
+fn is_heard(snapshot: &Snapshot, app: &AppEntry) -> bool {
+    let is_reachable = |host| snapshot.hosts().get(host).is_some_and(|host| host.reachable);
+    app.machines.iter().all(|machine| is_reachable(&machine.host))
 }
 
 /// Every host that was ever heard is connected, so a machine that is not listed does not exist.

@@ -12,7 +12,11 @@ use std::{
 };
 
 use axum::Router;
-use futures::{StreamExt as _, future::join_all, stream::FuturesUnordered};
+use futures::{
+    StreamExt as _,
+    future::{join, join_all},
+    stream::FuturesUnordered,
+};
 use jiff::Timestamp;
 use roost_fake_host::FakeMachine;
 use roost_model::{
@@ -48,6 +52,24 @@ async fn equal_machines_share_the_requests() {
     let machines = ["a", "b", "c"].map(|text| FakeMachine::of("web", says(text)).started());
     let node = Node::with(machines).await;
     assert_eq!(answers(&node, 60).await.len(), 3);
+}
+
+#[tokio::test]
+async fn what_an_old_copy_says_of_machines_is_not_believed_before_their_host_is_heard() {
+    let node = Node::with([FakeMachine::of("web", says("served")).started()]).await;
+    let id = node.host.machines()[0].id.clone();
+    node.host.change(&id, |machine| machine.cordoned = true);
+    node.catalog.wait_for(|s| s.machines().all(|machine| machine.cordoned).then_some(())).await;
+    node.host.disconnect();
+    node.catalog.wait_for(|s| s.hosts().values().all(|host| !host.reachable).then_some(())).await;
+    node.host.change(&id, |machine| machine.cordoned = false);
+    let later = async {
+        // Longer than a copy of a host that is heard may be behind.
+        sleep(Duration::from_secs(2)).await;
+        node.host.reconnect();
+    };
+    let (answer, ()) = join(node.get("web", "/"), later).await;
+    assert!(answer.status == 200 && answer.body == "served", "{answer:?}");
 }
 
 #[tokio::test]
