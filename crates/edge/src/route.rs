@@ -34,6 +34,8 @@ pub(crate) struct Journey {
     /// Machines that refused this request since the last pause.
     excluded: Vec<MachineId>,
     first_refusal: Option<Instant>,
+    /// When a host of the app's machines was last not heard, if that was so.
+    unheard: Option<Instant>,
     backoff: Duration,
     /// Made when the request first has to wait: most never do.
     changes: Option<Changes>,
@@ -49,9 +51,11 @@ enum Step {
     Wait(Pending),
     /// The snapshot is too young to say that there is nothing.
     NotReady,
-    /// Nothing to choose from, as far as a copy knows that may be behind; to be believed when it is the same after so
-    /// long.
-    Nothing(Failure, Duration),
+    /// Nothing to choose from, as far as a copy knows that may be behind by a moment: a deploy can have
+    /// ended just now.
+    Nothing(Failure),
+    /// The same, as far as a copy knows whose host is not heard: it may be older by far, after a start.
+    Unheard(Failure),
 }
 
 impl Journey {
@@ -73,6 +77,7 @@ impl Journey {
             deadline: begun + edge.config.patience,
             excluded: Vec::new(),
             first_refusal: None,
+            unheard: None,
             backoff: limits::FIRST_BACKOFF,
             changes: None,
             last: Code::NotReady.into(),
@@ -175,10 +180,17 @@ impl Journey {
             Choice::Queue => Ok(Step::Queue),
             Choice::Wait(pending) => Ok(Step::Wait(pending)),
             Choice::Unavailable(Unavailable::NoMachines) if !hosts_are_known(&snapshot) => Ok(Step::NotReady),
-            Choice::Unavailable(why) => match patience(why, &snapshot, app) {
-                Some(patience) => Ok(Step::Nothing(why.into(), patience)),
-                None => Err(why.into()),
-            },
+            Choice::Unavailable(why) if is_news(why) && !is_heard(&snapshot, app) => {
+                Ok(Step::Unheard(why.into()))
+            }
+            Choice::Unavailable(why @ (Unavailable::NoMachines | Unavailable::Cordoned)) => {
+                Ok(Step::Nothing(why.into()))
+            }
+            // The host has said hello; how its machines are comes behind that.
+            Choice::Unavailable(why) if is_news(why) && self.unheard.is_some() => {
+                Ok(Step::Nothing(why.into()))
+            }
+            Choice::Unavailable(why) => Err(why.into()),
         }
     }
 
@@ -212,10 +224,18 @@ impl Journey {
                 self.last = if healthy { Code::Unhealthy } else { Code::WakeTimeout }.into();
                 self.change().await;
             }
-            Step::Nothing(why, patience) if self.begun.elapsed() > patience => return Err(why),
-            Step::Nothing(why, _) => {
+            Step::Nothing(why) if self.unheard.unwrap_or(self.begun).elapsed() > limits::STALE_PATIENCE => {
+                return Err(why);
+            }
+            Step::Nothing(why) => {
                 self.last = why;
                 self.change().await;
+            }
+            Step::Unheard(why) if self.begun.elapsed() > limits::READY_PATIENCE => return Err(why),
+            Step::Unheard(why) => {
+                self.last = why;
+                self.change().await;
+                self.unheard = Some(Instant::now());
             }
             Step::NotReady if self.begun.elapsed() > limits::READY_PATIENCE => {
                 return Err(Code::NotReady.into());
@@ -241,15 +261,10 @@ impl Journey {
     }
 }
 
-/// How long a copy may be behind that shows nothing to choose from: a deploy can have ended just now. It may be older by
-/// far after a start, until the machines' hosts are heard.
-fn patience(why: Unavailable, snapshot: &Snapshot, app: &AppEntry) -> Option<Duration> {
+/// What a host tells of its machines can end it.
+fn is_news(why: Unavailable) -> bool {
     use Unavailable::{Asleep, Cordoned, Failed, NoMachines};
-    match why {
-        NoMachines | Cordoned | Asleep | Failed if !is_heard(snapshot, app) => Some(limits::READY_PATIENCE),
-        NoMachines | Cordoned => Some(limits::STALE_PATIENCE),
-        _ => None,
-    }
+    matches!(why, NoMachines | Cordoned | Asleep | Failed)
 }
 
 /// The hosts of the app's machines are connected.
