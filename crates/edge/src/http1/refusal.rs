@@ -53,6 +53,7 @@ pub(super) async fn tell(
         io.write_all(&answer).await?;
         io.shutdown().await?;
         // What is unread when a connection is closed takes the answer with it.
+        // On the heap: every connection has room for what this future holds.
         let mut rest = vec![0; 4096];
         while io.read(&mut rest).await? > 0 {}
         Ok(())
