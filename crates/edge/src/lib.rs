@@ -28,6 +28,7 @@ mod admission;
 mod arrivals;
 mod backend;
 mod batched;
+mod both_ways;
 mod client;
 mod client_body;
 mod client_io;

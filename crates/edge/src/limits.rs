@@ -190,8 +190,8 @@ pub const COMPRESS_FROM: u64 = 256;
 /// How long the ends of a WebSocket have to answer that it closes.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Bytes that are held of a WebSocket each way.
+/// Bytes that are held of a WebSocket, or whatever else was switched to, each way.
 pub const TUNNEL_BUFFER: usize = 8 * 1024;
 
-/// How long a tunnel goes on after one of its ends has closed.
+/// How long a WebSocket goes on after one of its ends has closed: by then both have said that they do.
 pub const HALF_CLOSED: Duration = Duration::from_secs(2);

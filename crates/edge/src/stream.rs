@@ -8,15 +8,13 @@ use std::{io, sync::Arc};
 
 use roost_model::{AppName, service::Handler};
 use roost_routing::{Over, PublicPort, Steering};
-use tokio::{
-    io::{AsyncWriteExt as _, copy_bidirectional_with_sizes},
-    time::Instant,
-};
+use tokio::{io::AsyncWriteExt as _, time::Instant};
 use tracing::info;
 
 use crate::{
-    activity::Activity, admission, client::Client, client_io::ClientIo, connect::dial, context::Edge,
-    failure::Failure, machine_stream::MachineStream, permit::Permit, proxy_protocol, route::Journey,
+    activity::Activity, admission, both_ways::copy_both, client::Client, client_io::ClientIo, connect::dial,
+    context::Edge, failure::Failure, machine_stream::MachineStream, permit::Permit, proxy_protocol,
+    route::Journey,
 };
 
 /// Bytes that are held of a connection each way.
@@ -45,9 +43,8 @@ pub(crate) async fn carry(
     }
     let idle = port.http.idle_timeout().unwrap_or(edge.config.tunnel_idle);
     let activity = Activity::default();
-    let mut client_io = activity.of(client_io);
-    let carried = copy_bidirectional_with_sizes(&mut client_io, &mut machine.tcp, BUFFER, BUFFER);
-    activity.ends_when_silent(idle, &permit, carried).await.map(drop)
+    let carried = copy_both(activity.of(client_io), &mut machine.tcp, BUFFER);
+    activity.ends_when_silent(idle, &permit, carried).await
 }
 
 /// A connection to a machine, and the place that it takes there.

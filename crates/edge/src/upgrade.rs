@@ -1,25 +1,22 @@
 //! Step 5, for requests that ask to switch protocols: when the app agrees, bytes go both ways until
 //! the ends have closed.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Request, header};
 use hyper::upgrade::OnUpgrade;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split},
-    time::timeout,
-};
 use tokio_util::either::Either;
 use tracing::debug;
 
 use crate::{
     activity::Activity,
     backend::Backend,
+    both_ways::copy_both,
     client_io::ClientIo,
     context::Edge,
     http1,
     http2::{Promised, Tunnel},
-    limits::HALF_CLOSED,
+    limits::TUNNEL_BUFFER,
     machine_stream::MachineStream,
     permit::Permit,
     rewound::Rewound,
@@ -102,37 +99,8 @@ async fn carry(
     let carried = async {
         match protocol {
             Protocol::WebSocket => websocket::carry(client, app, &leave).await,
-            Protocol::Other => copy_both(client, app).await,
+            Protocol::Other => copy_both(client, app, TUNNEL_BUFFER).await,
         }
     };
     activity.ends_when_silent(idle, permit, carried).await
-}
-
-async fn copy_both(client: impl AsyncRead + AsyncWrite, app: impl AsyncRead + AsyncWrite) -> io::Result<()> {
-    let (from_client, to_client) = split(client);
-    let (from_app, to_app) = split(app);
-    both_ways(pump(from_client, to_app), pump(from_app, to_client)).await
-}
-
-/// Both directions of a tunnel: when one has ended, the other has a moment left.
-pub(crate) async fn both_ways(
-    up: impl Future<Output = io::Result<()>>,
-    down: impl Future<Output = io::Result<()>>,
-) -> io::Result<()> {
-    let (mut up, mut down) = (pin!(up), pin!(down));
-    tokio::select! {
-        done = &mut up => {
-            done?;
-            timeout(HALF_CLOSED, down).await?
-        }
-        done = &mut down => {
-            done?;
-            timeout(HALF_CLOSED, up).await?
-        }
-    }
-}
-
-async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
-    copy(&mut from, &mut to).await?;
-    to.shutdown().await
 }

@@ -7,8 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, sp
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    limits::{CLOSE_TIMEOUT, TUNNEL_BUFFER},
-    upgrade::both_ways,
+    both_ways::{Broken, both_ways},
+    limits::{CLOSE_TIMEOUT, HALF_CLOSED, TUNNEL_BUFFER},
 };
 
 /// Which end a direction leads to.
@@ -36,7 +36,7 @@ pub(crate) async fn carry(
     let (from_client, to_client) = split(client);
     let (from_app, to_app) = split(app);
     let up = pump(from_client, to_app, For::App, leave);
-    let carried = both_ways(up, pump(from_app, to_client, For::Client, leave));
+    let carried = both_ways(up, pump(from_app, to_client, For::Client, leave), Some(HALF_CLOSED));
     let late = async {
         leave.cancelled().await;
         tokio::time::sleep(CLOSE_TIMEOUT).await;
@@ -53,36 +53,36 @@ async fn pump(
     mut to: impl AsyncWrite + Unpin,
     end: For,
     leave: &CancellationToken,
-) -> io::Result<()> {
+) -> Result<(), Broken> {
     let mut frames = Frames::default();
     let mut buffer = vec![0; TUNNEL_BUFFER];
     loop {
         let length = tokio::select! {
-            length = from.read(&mut buffer) => length?,
+            length = from.read(&mut buffer) => length.map_err(Broken::From)?,
             () = leave.cancelled(), if frames.at_boundary() => break,
         };
         if length == 0 {
-            return to.shutdown().await;
+            return to.shutdown().await.map_err(Broken::To);
         }
         let boundary = frames.pass(&buffer[..length]);
         let leaves_at = boundary.filter(|_| leave.is_cancelled());
-        to.write_all(&buffer[..leaves_at.unwrap_or(length)]).await?;
-        to.flush().await?;
+        to.write_all(&buffer[..leaves_at.unwrap_or(length)]).await.map_err(Broken::To)?;
+        to.flush().await.map_err(Broken::To)?;
         if leaves_at.is_some() {
             break;
         }
     }
     if !frames.closed() {
-        to.write_all(&end.going_away()).await?;
-        to.flush().await?;
+        to.write_all(&end.going_away()).await.map_err(Broken::To)?;
+        to.flush().await.map_err(Broken::To)?;
         while !frames.closed() {
-            match from.read(&mut buffer).await? {
+            match from.read(&mut buffer).await.map_err(Broken::From)? {
                 0 => break,
                 length => drop(frames.pass(&buffer[..length])),
             }
         }
     }
-    to.shutdown().await
+    to.shutdown().await.map_err(Broken::To)
 }
 
 #[cfg(test)]

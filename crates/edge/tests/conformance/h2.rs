@@ -1,7 +1,7 @@
 //! h2spec: HTTP/2 and HPACK, rule by rule, with its strict cases. In TLS, and by clients that know beforehand that HTTP/2
 //! is spoken (RFC 9113, section 3.3).
 
-use axum::Router;
+use axum::{Router, body::Bytes};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -18,9 +18,10 @@ use crate::{
 const NO_PREFACE: (&str, &[u8]) =
     ("2: Sends invalid connection preface", b"INVALID CONNECTION PREFACE\r\n\r\n");
 
-/// Its answers are longer than the windows that the cases open.
+/// Its answers are longer than the windows that the cases open, and none comes before the request's end, at which a case
+/// may expect a refusal.
 async fn app() -> Node {
-    node(Router::new().fallback(|| async { "x".repeat(4096) })).await
+    node(Router::new().fallback(|_whole: Bytes| async { "x".repeat(4096) })).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! The Autobahn suite's cases (kosoku runs them): frames, fragments, pings, closes, UTF-8 and limits, through the edge
 //! to an echo server. Over HTTP/1.1, and over HTTP/2 with the Python library h2 as the client.
 
-use std::{process::Stdio, time::Duration};
+use std::{collections::BTreeMap, fs, process::Stdio, time::Duration};
 
 use axum::{
     Router,
@@ -9,6 +9,7 @@ use axum::{
     response::Response,
     routing::any,
 };
+use serde::Deserialize;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
     process::{Child, ChildStdout},
@@ -23,6 +24,9 @@ use crate::{
 
 /// For a program of Python to start, or to end, on a busy box.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often a case is asked again, alone.
+const ALONE: u32 = 2;
 
 async fn echo(upgrade: WebSocketUpgrade) -> Response {
     // The largest case sends one frame of 16 MiB.
@@ -58,19 +62,62 @@ async fn autobahns_cases_pass_through_the_edge_over_http_2() {
 }
 
 /// All cases, some at once, against the server at `port`; how many there were.
-async fn run_cases(name: &str, port: u16, at_once: u32) -> u32 {
+///
+/// Many have a second to come to their end, however busy the box is: those that do not pass beside others are asked again,
+/// alone.
+async fn run_cases(name: &str, port: u16, at_once: u32) -> usize {
+    // Without those of compression, which this echo server does not agree to: frames are nothing to the edge.
+    let mut verdicts = kosoku(port, at_once, &["--exclude", "12.*", "--exclude", "13.*"]).await;
+    let cases = verdicts.len();
+    for _ in 0..ALONE {
+        verdicts.retain(|verdict| !verdict.passed());
+        if verdicts.is_empty() {
+            println!("{name}: {cases} cases passed");
+            return cases;
+        }
+        println!("{name}: of {cases} cases, not passed yet: {verdicts:?}");
+        let again: Vec<_> = verdicts.iter().flat_map(|verdict| ["--include", &verdict.case]).collect();
+        verdicts = kosoku(port, 1, &again).await;
+    }
+    verdicts.retain(|verdict| !verdict.passed());
+    assert!(verdicts.is_empty(), "{name}: of {cases} cases: {verdicts:?}");
+    cases
+}
+
+/// What kosoku says of a case.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Verdict {
+    #[serde(skip_deserializing)]
+    case: String,
+    behavior: String,
+    behavior_close: String,
+}
+
+impl Verdict {
+    fn passed(&self) -> bool {
+        [&self.behavior, &self.behavior_close]
+            .into_iter()
+            .all(|behavior| ["OK", "NON-STRICT", "INFORMATIONAL"].contains(&behavior.as_str()))
+    }
+}
+
+/// Its verdicts on the cases that `options` choose.
+async fn kosoku(port: u16, at_once: u32, options: &[&str]) -> Vec<Verdict> {
     let folder = tempfile::tempdir().unwrap();
     let mut command = tool("ROOST_KOSOKU");
     command.args(["--mode", "fuzzingclient", "--parallelism", &at_once.to_string(), "--outdir", "report"]);
-    // Those of compression, which this echo server does not agree to: frames are nothing to the edge.
-    command.args(["--exclude", "12.*", "--exclude", "13.*"]);
-    command.arg(format!("ws://{NAME}:{port}"));
+    command.args(options).arg(format!("ws://{NAME}:{port}"));
     let finished = run(command, folder.path()).await;
-    let total = finished.text.lines().last().unwrap_or_default();
-    println!("{name}: {total}");
-    let passed = total.strip_suffix(" cases passed").and_then(|count| count.parse().ok());
-    assert!(finished.success, "{}", finished.text);
-    passed.unwrap_or_else(|| panic!("{}", finished.text))
+    let report = fs::read(folder.path().join("report/index.json"));
+    let report = report.unwrap_or_else(|error| panic!("no report, {error}: {}", finished.text));
+    // By server, of which there is one.
+    let report: BTreeMap<String, BTreeMap<String, Verdict>> = serde_json::from_slice(&report).unwrap();
+    let verdicts: Vec<_> =
+        report.into_values().flatten().map(|(case, verdict)| Verdict { case, ..verdict }).collect();
+    assert_eq!(finished.success, verdicts.iter().all(Verdict::passed), "{}", finished.text);
+    assert!(!verdicts.is_empty(), "{}", finished.text);
+    verdicts
 }
 
 /// Clients of HTTP/1.1 come by it to the edge over HTTP/2.
